@@ -1,0 +1,72 @@
+"""Two tiers of tests, seeds that are printed, and markers that say what a test needs.
+
+`pytest` runs the everyday tier; `pytest --long` adds the acceptance figures and long sweeps.
+"""
+
+import zlib
+from functools import cache
+
+import hypothesis
+import numpy as np
+import pytest
+
+hypothesis.settings.register_profile("short", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile(
+    "long",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    max_examples=1000,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the tests marked `long` too")
+    parser.addoption("--seed", type=int, default=0, help="base seed of the `rng` fixture")
+
+
+def pytest_configure(config):
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
+
+
+def pytest_report_header(config):
+    tier = "long" if config.getoption("--long") else "short"
+    return f"functorch_lite: {tier} tier, --seed={config.getoption('--seed')}, hypothesis derandomised"
+
+
+@cache
+def cuda_problem():
+    """Why CUDA tests cannot run here, or None."""
+    try:
+        import cupy
+    except ImportError:
+        return "CuPy is not installed"
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return f"no CUDA device: {error}"
+    return None if count else "no CUDA device"
+
+
+def pytest_collection_modifyitems(config, items):
+    long_skip = pytest.mark.skip(reason="runs with --long")
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(long_skip)
+        if item.get_closest_marker("cuda") and cuda_problem():
+            item.add_marker(pytest.mark.skip(reason=cuda_problem()))
+
+
+@pytest.fixture
+def seed(request):
+    """A seed of this test's own, stable from run to run; shown when the test fails."""
+    value = [request.config.getoption("--seed"), zlib.crc32(request.node.nodeid.encode())]
+    print(f"seed of this test: {value}")
+    return value
+
+
+@pytest.fixture
+def rng(seed):
+    """A NumPy generator seeded for this test."""
+    return np.random.default_rng(seed)
