@@ -32,7 +32,8 @@ def pytest_configure(config):
 
 def pytest_report_header(config):
     tier = "long" if config.getoption("--long") else "short"
-    return f"functorch_lite: {tier} tier, --seed={config.getoption('--seed')}, hypothesis derandomised"
+    seed = config.getoption("--seed")
+    return f"functorch_lite: {tier} tier, --seed={seed}, hypothesis derandomised"
 
 
 @cache
