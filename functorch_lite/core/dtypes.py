@@ -27,6 +27,7 @@ __all__ = [
     "canonical",
     "complex64",
     "complex128",
+    "default_dtype",
     "default_float",
     "default_int",
     "float0",
@@ -49,6 +50,7 @@ __all__ = [
     "uint16",
     "uint32",
     "uint64",
+    "weak_join",
     "weak_result_type",
 ]
 
@@ -171,7 +173,9 @@ def _canonical_slow(dtype_like: Any) -> DType:
         raise _unsupported(repr(dtype_like), "pass a dtype such as 'float32'") from None
     found = _CANONICAL.get(dtype)
     if found is None:
-        raise _unsupported(dtype.name, "convert the data first, e.g. with ndarray.astype('float32')")
+        raise _unsupported(
+            dtype.name, "convert the data first, e.g. with ndarray.astype('float32')"
+        )
     return found
 
 
@@ -216,8 +220,8 @@ _TABLE: dict[tuple[DType, DType], DType] = {(a, b): _join(a, b) for a in DTYPES 
 def promote_types(a: Any, b: Any) -> DType:
     """The smallest dtype of the lattice that holds both.
 
-    >>> promote_types("int64", "float16"), promote_types("uint8", "int8"), promote_types("bfloat16", "float16")
-    (dtype('float16'), dtype('int16'), dtype('float32'))
+    >>> promote_types("int64", "float16"), promote_types("bfloat16", "float16")
+    (dtype('float16'), dtype('float32'))
     """
     try:
         return _TABLE[a, b]
@@ -239,6 +243,15 @@ def scalar_dtype(value: Any) -> DType:
     return _WEAK_ALONE[_scalar_rank(value)]
 
 
+def default_dtype(dtype: DType) -> DType:
+    """The dtype that a weak value of the given dtype takes when it meets no array.
+
+    >>> default_dtype(np.dtype("float64")), default_dtype(np.dtype("bool"))
+    (dtype('float32'), dtype('bool'))
+    """
+    return _WEAK_ALONE[_RANK[dtype.kind]]
+
+
 def _scalar_rank(value: Any) -> int:
     if isinstance(value, bool):
         return 0
@@ -248,7 +261,7 @@ def _scalar_rank(value: Any) -> int:
 
 
 def weak_join(strong: DType, rank: int) -> DType:
-    """The dtype of an array of dtype ``strong`` beside a weak value (rank 0 bool, 1 int, 2 float, 3 complex)."""
+    """What an array's dtype becomes beside a weak bool, int, float or complex (rank 0 to 3)."""
     have = _RANK[strong.kind]
     if have >= rank:
         return strong
@@ -258,12 +271,17 @@ def weak_join(strong: DType, rank: int) -> DType:
 
 
 def weak_result_type(*args: Any) -> tuple[DType, bool]:
-    """Like :func:`result_type`, and whether the result is weak because no strong argument took part.
+    """The joined dtype, and whether it is weak because no strong argument took part.
+
+    Weak values keep the precision they have until they meet an array, so here (unlike in
+    :func:`result_type`) two weak float64 values stay float64.
 
     >>> weak_result_type(1, 2.0), weak_result_type(np.dtype("float16"), 2.0)
     ((dtype('float32'), True), (dtype('float16'), False))
     """
-    inexact = integer = None  # joined apart: beside a float, two integer types do not meet in float64
+    inexact = integer = (
+        None  # joined apart: beside a float, two integer types do not meet in float64
+    )
     rank, weak_dtype = -1, None
     for arg in args:
         if isinstance(arg, SCALAR_TYPES):
@@ -315,9 +333,10 @@ def result_type(*args: Any) -> DType:
     Raises:
         DtypeError: for no argument, or one without a supported dtype.
 
-    >>> result_type(np.dtype("int32"), 2.0), result_type(np.dtype("float16"), 2), result_type(1, 2.0)
-    (dtype('float32'), dtype('float16'), dtype('float32'))
+    >>> result_type(np.dtype("int32"), 2.0), result_type(np.dtype("float16"), 2)
+    (dtype('float32'), dtype('float16'))
 
     Source: JAX's type promotion semantics, with 64-bit types enabled.
     """
-    return weak_result_type(*args)[0]
+    dtype, weak = weak_result_type(*args)
+    return default_dtype(dtype) if weak else dtype

@@ -80,6 +80,9 @@ def test_weak_arrays():
     assert d.weak_result_type(Weak("float32"), d.float16) == (d.float16, False)
     assert d.weak_result_type(Weak("int64"), d.int8) == (d.int8, False)
     assert d.weak_result_type(Weak("float64"), 2j) == (d.complex128, True)
+    assert d.weak_result_type(Weak("float64"), 2.0) == (d.float64, True)
+    assert d.result_type(Weak("float64"), 2.0) is d.float32
+    assert d.result_type(Weak("float64"), d.int32) is d.float32
 
 
 def test_canonical():
