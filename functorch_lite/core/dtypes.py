@@ -1,12 +1,13 @@
-"""Dtypes: the supported set, the promotion lattice between arrays, and the rules for Python scalars.
+"""Dtypes: the supported set, the promotion lattice, and the rules for Python scalars.
 
 Between arrays the lattice is JAX's (with 64-bit types enabled)::
 
     bool -> uint8 .. uint64, int8 .. int64 -> bfloat16, float16 -> float32 -> float64 -> complex
 
-An integer never widens a float (``int64 + float16`` is ``float16``), and the two types that no integer
-type holds together, ``uint64`` and a signed one, meet in ``float64``.  Python scalars are weak: they take
-the dtype of the array beside them and only raise its kind (``int32 + 1.0`` is ``float32``).
+An integer never widens a float (``int64 + float16`` is ``float16``), and the two types that no
+integer type holds together, ``uint64`` and a signed one, meet in ``float64``.  Python scalars are
+weak: they take the dtype of the array beside them and only raise its kind (``int32 + 1.0`` is
+``float32``).
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ float32: DType = np.dtype(np.float32)
 float64: DType = np.dtype(np.float64)
 complex64: DType = np.dtype(np.complex64)
 complex128: DType = np.dtype(np.complex128)
-# The dtype of a derivative with respect to an integer: it holds no bytes, because it holds no information.
+# The dtype of a derivative with respect to an integer: it holds no information, hence no bytes.
 float0: DType = np.dtype([("float0", np.void, 0)])
 
 _SIGNED = (int8, int16, int32, int64)
@@ -87,7 +88,7 @@ DTYPES: tuple[DType, ...] = (
 """Every dtype an array may have."""
 
 SCALAR_TYPES = (bool, int, float, complex)
-"""Python's scalar types; np.float64 and np.complex128 are subclasses of two of them, hence weak as well."""
+"""Python's scalar types. np.float64 and np.complex128 derive from two of them: they are weak too."""
 
 
 def default_float() -> DType:

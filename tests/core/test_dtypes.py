@@ -47,17 +47,36 @@ def test_promotion_is_a_semilattice():
 
 
 SCALARS = [  # dtype, scalar, result
-    ("bool", True, "bool"), ("bool", 1, "int64"), ("bool", 1.0, "float32"), ("bool", 1j, "complex64"),
-    ("int8", True, "int8"), ("int8", 1, "int8"), ("int8", 1.0, "float32"), ("int8", 1j, "complex64"),
-    ("uint64", -1, "uint64"), ("uint64", 1.0, "float32"), ("int64", 1.0, "float32"),
-    ("float16", 1, "float16"), ("float16", 1.0, "float16"), ("float16", 1j, "complex64"),
-    ("bfloat16", 1, "bfloat16"), ("bfloat16", 1.0, "bfloat16"), ("bfloat16", 1j, "complex64"),
-    ("float32", True, "float32"), ("float32", 1.0, "float32"), ("float32", 1j, "complex64"),
-    ("float64", 1.0, "float64"), ("float64", 1j, "complex128"),
-    ("complex64", 1.0, "complex64"), ("complex64", 1j, "complex64"), ("complex128", 1j, "complex128"),
-    ("float32", np.float64(1), "float32"), ("float32", np.complex128(1), "complex64"),
-    ("float16", np.float32(1), "float32"), ("int8", np.int64(1), "int64"),
-]  # fmt: skip
+    ("bool", True, "bool"),
+    ("bool", 1, "int64"),
+    ("bool", 1.0, "float32"),
+    ("bool", 1j, "complex64"),
+    ("int8", True, "int8"),
+    ("int8", 1, "int8"),
+    ("int8", 1.0, "float32"),
+    ("int8", 1j, "complex64"),
+    ("uint64", -1, "uint64"),
+    ("uint64", 1.0, "float32"),
+    ("int64", 1.0, "float32"),
+    ("float16", 1, "float16"),
+    ("float16", 1.0, "float16"),
+    ("float16", 1j, "complex64"),
+    ("bfloat16", 1, "bfloat16"),
+    ("bfloat16", 1.0, "bfloat16"),
+    ("bfloat16", 1j, "complex64"),
+    ("float32", True, "float32"),
+    ("float32", 1.0, "float32"),
+    ("float32", 1j, "complex64"),
+    ("float64", 1.0, "float64"),
+    ("float64", 1j, "complex128"),
+    ("complex64", 1.0, "complex64"),
+    ("complex64", 1j, "complex64"),
+    ("complex128", 1j, "complex128"),
+    ("float32", np.float64(1), "float32"),
+    ("float32", np.complex128(1), "complex64"),
+    ("float16", np.float32(1), "float32"),
+    ("int8", np.int64(1), "int64"),
+]
 
 
 @pytest.mark.parametrize(("dtype", "scalar", "result"), SCALARS)
@@ -120,6 +139,9 @@ def test_predicates():
 
 
 def test_import_needs_numpy_and_ml_dtypes_only():
-    code = "import sys, functorch_lite.core.dtypes; print(sorted({'jax', 'scipy', 'cupy'} & set(sys.modules)))"
+    code = (
+        "import sys, functorch_lite.core.dtypes\n"
+        "print(sorted({'jax', 'scipy', 'cupy'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
