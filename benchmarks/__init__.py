@@ -1,0 +1,1 @@
+"""Benchmarks of functorch_lite beside its peers; each module runs on its own."""
