@@ -2,10 +2,9 @@
 
     python benchmarks/overhead.py [--rounds 15] [--only ours,numpy]
 
-Arrays hold ten float32 values, so that the time is dispatch and nothing else. Every round runs every
-library once, in turn; the table shows the median over the rounds with the smallest in brackets, and
-a slow spell of the machine falls on all of them alike. Libraries that are not installed are
-left out.
+Arrays hold ten float32 values, so that the time is all dispatch. Every round runs every
+library once, in turn; the table shows the median over the rounds with the smallest in brackets, so
+that a slow spell of the machine falls on all alike. Libraries not installed are left out.
 """
 
 import argparse
