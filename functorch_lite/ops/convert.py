@@ -1,0 +1,110 @@
+"""Casts, reinterpretation of bits, parts of complex numbers and the gradient stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core.dtypes import complex64, complex128, float32, float64
+from functorch_lite.errors import DtypeError
+from functorch_lite.ops.families import NOT_DIFFERENTIABLE, elementwise
+
+
+def _cast(xp: Any, x: Any, *, dtype: Any) -> Any:
+    if x.dtype.kind == "c" and dtype.kind not in "cb":
+        x = x.real
+    return x.astype(dtype)
+
+
+def _cast_dx(t: Any, x_dtype: Any, dtype: Any) -> Any:
+    # A tangent has the operand's dtype and goes forward; a cotangent the answer's, and back.
+    return cast(t, dtype=dtype if t.dtype == x_dtype else x_dtype)
+
+
+def _cast_dtype(source: Any, dtype: Any) -> Any:
+    return dtype
+
+
+cast = elementwise(
+    "cast", _cast, (_cast_dx,), result=_cast_dtype, kinds="bifc", code="({dtype}){0}"
+)
+
+
+def _bitcast(xp: Any, x: Any, *, dtype: Any) -> Any:
+    return x.view(dtype)
+
+
+def _bitcast_dtype(source: Any, dtype: Any) -> Any:
+    if source.itemsize != dtype.itemsize or dtype.kind == "b":
+        raise DtypeError(
+            f"bitcast: expected a non-bool dtype of {8 * source.itemsize} bits, the width of "
+            f"{source.name}; got {dtype.name}. Remedy: cast by value with astype('{dtype.name}')."
+        )
+    return dtype
+
+
+bitcast = elementwise(
+    "bitcast",
+    _bitcast,
+    NOT_DIFFERENTIABLE,
+    result=_bitcast_dtype,
+    kinds="ifc",
+    code="bitcast({0}, {dtype})",
+)
+
+
+# ----------------------------------------------------------------------------------------- complex
+def _complex(xp: Any, re: Any, im: Any) -> Any:
+    # re + 1j * im would turn an infinite part into a NaN in the other one.
+    dtype = complex128 if re.dtype == float64 else complex64
+    answer = xp.empty(np.broadcast_shapes(re.shape, im.shape), dtype)
+    answer.real = re
+    answer.imag = im
+    return answer
+
+
+def _complex_dtype(re: Any, im: Any) -> Any:
+    return complex128 if re == float64 else complex64
+
+
+def _part_dtype(source: Any) -> Any:
+    return float32 if source == complex64 else float64
+
+
+complex = elementwise(
+    "complex",
+    _complex,
+    NOT_DIFFERENTIABLE,
+    operands=("re", "im"),
+    result=_complex_dtype,
+    kinds="f",
+    domain=((-3.0, 3.0), (-3.0, 3.0)),
+    code="complex({0}, {1})",
+)
+conj = elementwise("conj", np.conjugate, (lambda t: conj(t),), kinds="ifc", code="conj({0})")
+
+
+def _real(xp: Any, x: Any) -> Any:
+    return x.real
+
+
+def _imag(xp: Any, x: Any) -> Any:
+    return x.imag
+
+
+real = elementwise(
+    "real", _real, NOT_DIFFERENTIABLE, result=_part_dtype, kinds="c", code="creal({0})"
+)
+imag = elementwise(
+    "imag", _imag, NOT_DIFFERENTIABLE, result=_part_dtype, kinds="c", code="cimag({0})"
+)
+
+
+def _identity(xp: Any, x: Any) -> Any:
+    return x
+
+
+stop_gradient = elementwise(
+    "stop_gradient", _identity, NOT_DIFFERENTIABLE, kinds="bifc", code="{0}"
+)
