@@ -31,7 +31,7 @@ PUBLIC_ONLY = {"nn", "optim", "data"}
 PRIVATE_LAYERS = range(2, 8)
 
 # Imports inside functions: slow or optional libraries only, so that `import` loads none of them.
-LATE_IMPORTS = {"scipy", "cupy", "llvmlite"}
+LATE_IMPORTS = {"scipy", "cupy", "cupyx", "llvmlite"}
 
 
 def module_name(path, root):
