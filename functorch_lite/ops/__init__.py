@@ -1,4 +1,4 @@
-"""Every op of the library, one record each, under its registered name."""
+"""Every op of the library, one record each, under its registered name, and fills like an array."""
 
 from functorch_lite.ops.arithmetic import (
     abs,
@@ -51,6 +51,7 @@ from functorch_lite.ops.convert import bitcast, cast, complex, conj, imag, real,
 from functorch_lite.ops.creation import full, iota
 from functorch_lite.ops.cumulative import cumlogsumexp, cummax, cummin, cumprod, cumsum
 from functorch_lite.ops.dynamic import dynamic_slice, dynamic_update_slice
+from functorch_lite.ops.families import full_like, ones_like, zeros_like
 from functorch_lite.ops.index import (
     gather,
     scatter,
@@ -155,6 +156,7 @@ __all__ = [
     "floor_divide",
     "fmod",
     "full",
+    "full_like",
     "gather",
     "ge",
     "gt",
@@ -179,6 +181,7 @@ __all__ = [
     "ne",
     "neg",
     "nextafter",
+    "ones_like",
     "optimization_barrier",
     "pad",
     "population_count",
@@ -218,4 +221,5 @@ __all__ = [
     "threefry2x32",
     "transpose",
     "trunc",
+    "zeros_like",
 ]
