@@ -1,0 +1,84 @@
+"""functorch_lite: immutable arrays with composable ``grad``, ``vmap`` and ``jit``, over NumPy and CuPy.
+
+>>> import functorch_lite as fl
+>>> import functorch_lite.numpy as fnp
+>>> fl.grad(lambda x: fnp.sum(x**2))(fnp.asarray([1.0, 2.0]))
+Array([2., 4.], dtype=float32)
+"""
+
+from __future__ import annotations
+
+from functorch_lite import (
+    data,
+    errors,
+    lax,
+    nn,
+    numpy,
+    optim,
+    random,
+    tree,
+    tree_util,
+)
+from functorch_lite.core.array import Array
+from functorch_lite.core.aval import Aval as ShapeDtypeStruct
+from functorch_lite.core.device import Device
+from functorch_lite.core.dtypes import bfloat16, float0
+from functorch_lite.core.graph import Graph
+from functorch_lite.core.tree import register_dataclass
+from functorch_lite.driver import clear_caches, disable_jit, eval_shape, jit, make_graph
+from functorch_lite.driver import make_graph as make_jaxpr
+from functorch_lite.transforms.debug import debug_nans
+from functorch_lite.transforms.grad import grad, value_and_grad, vjp
+from functorch_lite.transforms.jacobian import hessian, jacfwd, jacrev
+from functorch_lite.transforms.jvp import jvp, linear_transpose, linearize
+from functorch_lite.transforms.vmap import vmap
+from functorch_lite.values import (
+    block_until_ready,
+    device_get,
+    device_put,
+    devices,
+    stop_gradient,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Array",
+    "Device",
+    "Graph",
+    "ShapeDtypeStruct",
+    "bfloat16",
+    "block_until_ready",
+    "clear_caches",
+    "data",
+    "debug_nans",
+    "device_get",
+    "device_put",
+    "devices",
+    "disable_jit",
+    "errors",
+    "eval_shape",
+    "float0",
+    "grad",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jit",
+    "jvp",
+    "lax",
+    "linear_transpose",
+    "linearize",
+    "make_graph",
+    "make_jaxpr",
+    "nn",
+    "numpy",
+    "optim",
+    "random",
+    "register_dataclass",
+    "stop_gradient",
+    "tree",
+    "tree_util",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -1,0 +1,158 @@
+"""The immutable Array and the base class of tracers.
+
+Operators and methods are installed by ``functorch_lite.numpy.array_methods`` (a higher layer), because
+they are ops with promotion in front; this module only knows what an array *is*.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any, NoReturn
+
+import numpy as np
+
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.dtypes import canonical
+from functorch_lite.core.trace import Trace, state
+from functorch_lite.errors import EscapedTracerError, NonConcreteError
+
+_new = object.__new__
+_weak_kinds: dict[type, np.dtype[Any]] = {
+    float: np.dtype(np.float64),
+    int: np.dtype(np.int64),
+    complex: np.dtype(np.complex128),
+    np.float64: np.dtype(np.float64),
+    np.complex128: np.dtype(np.complex128),
+}
+
+
+class Array:
+    """An n-dimensional array that never changes, over NumPy or CuPy memory.
+
+    Arrays are made by the functions of ``functorch_lite.numpy``; ``Array`` itself is for ``isinstance``
+    and annotations. Traced values inside a transform are instances of it, too.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> fnp.asarray([1.0, 2.0]) * 2
+    Array([2., 4.], dtype=float32)
+    """
+
+    __slots__ = ("__weakref__", "_data")
+    __array_priority__ = 1000
+    weak = False
+
+    _data: Any
+
+    shape = property(attrgetter("_data.shape"), doc="Sizes of the dimensions.")
+    dtype = property(attrgetter("_data.dtype"), doc="The dtype, a ``numpy.dtype``.")
+    ndim = property(attrgetter("_data.ndim"), doc="Number of dimensions.")
+    size = property(attrgetter("_data.size"), doc="Number of elements.")
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise TypeError(
+            "Array cannot be called; make arrays with functorch_lite.numpy, e.g. numpy.asarray(data)"
+        )
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and dtype as a ``ShapeDtypeStruct``."""
+        return make_aval(self.shape, self.dtype, self.weak)
+
+
+def wrap(data: Any) -> Array:
+    """An Array that owns ``data`` (no copy): the caller must not change it afterwards."""
+    array = _new(Array)
+    array._data = data
+    return array
+
+
+class Tracer(Array):
+    """A value inside a transform. ``_data`` stays unset, which is how eager ops notice one."""
+
+    __slots__ = ("trace", "weak")
+
+    trace: Trace
+    weak: bool  # type: ignore[misc]
+
+    @property
+    def ndim(self) -> int:  # type: ignore[override]
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of elements."""
+        return self.aval.size
+
+    def concrete(self, wanted: str) -> Any:
+        """The value that Python asked for (``wanted`` says how), or an error where there is none."""
+        raise NonConcreteError(f"{wanted} needs a value, but {self!r} is being traced")
+
+
+def check_alive(tracer: Tracer) -> None:
+    """Raise if the tracer's transform has ended."""
+    if not tracer.trace.alive:
+        raise_escaped(tracer)
+
+
+def raise_escaped(tracer: Tracer, op_name: str | None = None) -> NoReturn:
+    """Say which transform a leaked tracer came from."""
+    trace = tracer.trace
+    user = f"{op_name} got" if op_name else "an operation got"
+    made = getattr(tracer, "made_at", None)
+    made_text = f", computed at {made()}" if made is not None else ""
+    raise EscapedTracerError(
+        f"{user} a value of shape {tracer.shape} and dtype {tracer.dtype.name} that belongs to "
+        f"{trace.label}, begun at {trace.where}{made_text}. That transform "
+        f"{'is not the current one' if trace.alive else 'has ended'}, so its values no longer exist. "
+        "Return the value from the transformed function (has_aux=True for side results) instead of "
+        "keeping it in a variable, list or attribute outside."
+    )
+
+
+def lift(x: Any) -> Array:
+    """Array for any array-like argument of a transform; Python scalars keep full precision.
+
+    NumPy arrays are copied, since their owner may change them.
+    """
+    if isinstance(x, Array):
+        return x
+    dtype = _weak_kinds.get(type(x))
+    if dtype is not None:
+        return wrap(np.array(x, dtype))
+    if isinstance(x, (np.ndarray, np.generic, bool)):
+        data = np.array(x)
+        canonical(data.dtype)
+        return wrap(data)
+    if hasattr(x, "__array__"):
+        return wrap(np.array(x.__array__()))
+    module = type(x).__module__
+    if module.startswith("cupy"):
+        return wrap(x.copy())
+    raise TypeError(f"{type(x).__name__} is not an array, number or bool: {x!r:.80}")
+
+
+def is_arraylike(x: Any) -> bool:
+    """Whether ``lift`` takes x."""
+    return (
+        isinstance(x, (Array, np.ndarray, np.generic, bool, int, float, complex))
+        or hasattr(x, "__array__")
+        or type(x).__module__.startswith("cupy")
+    )
+
+
+def is_weak(x: Any) -> bool:
+    """Whether a transform's argument adapts its dtype to the other operand's."""
+    return x.weak if isinstance(x, Array) else type(x) in _weak_kinds
+
+
+def make_weak(x: Any) -> Any:
+    """Mark a tracer as weak; concrete arrays are returned unchanged."""
+    if isinstance(x, Tracer):
+        x.weak = True
+    return x
+
+
+def in_eager_mode() -> bool:
+    """Whether no transform is running in this thread."""
+    return state.trace is None

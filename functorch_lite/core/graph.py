@@ -1,0 +1,324 @@
+"""The graph: a typed, functional program of ops, with printing, checking and evaluation.
+
+A graph prints as a Python program over ``functorch_lite.ops`` that runs as it stands (constants that are
+not scalars are named in its signature).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core.array import Array, Tracer
+from functorch_lite.core.aval import Aval
+from functorch_lite.core.dtypes import bfloat16
+from functorch_lite.core.op import REGISTRY, Op, namespace_of, output_avals
+from functorch_lite.errors import GraphError
+
+
+class Var:
+    """One value of a graph; identity is what counts."""
+
+    __slots__ = ("__weakref__", "aval", "name")
+
+    aval: Aval
+    name: str | None
+
+    def __init__(self, aval: Aval, name: str | None = None) -> None:
+        self.aval = aval
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Var({self.aval.short()})"
+
+
+class Eqn:
+    """One application of an op: ``outputs = op(*inputs, **params)``.
+
+    Attributes:
+        source: ``(file, line, function)`` of the user's call, for messages.
+    """
+
+    __slots__ = ("inputs", "op", "outputs", "params", "source")
+
+    op: Op
+    inputs: tuple[Var, ...]
+    outputs: tuple[Var, ...]
+    params: dict[str, Any]
+    source: tuple[str, int, str] | None
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: Sequence[Var],
+        outputs: Sequence[Var],
+        params: dict[str, Any],
+        source: tuple[str, int, str] | None = None,
+    ) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.params = params
+        self.source = source
+
+    def location(self) -> str:
+        """``file:line (function)`` of the user's call."""
+        if self.source is None:
+            return "<unknown>"
+        file, line, name = self.source
+        return f"{file}:{line} ({name})"
+
+
+class Graph:
+    """A pure function as a list of equations in order of execution.
+
+    Attributes:
+        inputs: the variables that a caller supplies.
+        eqns: the equations; each variable is defined once, before use.
+        outputs: the variables that are returned.
+        consts: captured arrays; a value may be a tracer of an outer transform.
+        memo: results derived from this graph (its derivative, its compiled program), by key.
+    """
+
+    __slots__ = ("__weakref__", "consts", "eqns", "inputs", "memo", "name", "outputs")
+
+    def __init__(
+        self,
+        inputs: Sequence[Var],
+        eqns: Sequence[Eqn],
+        outputs: Sequence[Var],
+        consts: dict[Var, Array] | None = None,
+        name: str = "graph",
+    ) -> None:
+        self.inputs = tuple(inputs)
+        self.eqns = list(eqns)
+        self.outputs = tuple(outputs)
+        self.consts = dict(consts or {})
+        self.memo: dict[Any, Any] = {}
+        self.name = name
+
+    @property
+    def in_avals(self) -> tuple[Aval, ...]:
+        """Shapes and dtypes of the inputs."""
+        return tuple(v.aval for v in self.inputs)
+
+    @property
+    def out_avals(self) -> tuple[Aval, ...]:
+        """Shapes and dtypes of the outputs."""
+        return tuple(v.aval for v in self.outputs)
+
+    def __str__(self) -> str:
+        return source(self)
+
+    def __repr__(self) -> str:
+        ins = ", ".join(a.short() for a in self.in_avals)
+        outs = ", ".join(a.short() for a in self.out_avals)
+        return f"<Graph {self.name}({ins}) -> ({outs}), {len(self.eqns)} equations>"
+
+
+def evaluate(graph: Graph, args: Sequence[Any]) -> tuple[Any, ...]:
+    """Apply the ops of a graph under the current trace."""
+    env: dict[Var, Any] = dict(zip(graph.inputs, args, strict=True))
+    env.update(graph.consts)
+    for eqn in graph.eqns:
+        out = eqn.op(*[env[v] for v in eqn.inputs], **eqn.params)
+        if eqn.op.multi:
+            env.update(zip(eqn.outputs, out, strict=True))
+        else:
+            env[eqn.outputs[0]] = out
+    return tuple(env[v] for v in graph.outputs)
+
+
+def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
+    """The reference executor: a function of raw arrays that runs the eager functions one by one.
+
+    Every value is dropped after its last use. It runs on the device of its inputs and constants.
+    """
+    last: dict[Var, int] = {}
+    for i, eqn in enumerate(graph.eqns):
+        for v in eqn.inputs:
+            last[v] = i
+    keep = {*graph.outputs, *graph.inputs, *graph.consts}
+    consts = {v: c._data for v, c in graph.consts.items()}
+    steps = [
+        (e.op, e.inputs, e.outputs, e.params, [v for v in dict.fromkeys(e.inputs)
+                                               if last[v] == i and v not in keep])
+        for i, e in enumerate(graph.eqns)
+    ]  # fmt: skip
+
+    def program(*datas: Any) -> tuple[Any, ...]:
+        env = dict(zip(graph.inputs, datas, strict=True))
+        env.update(consts)
+        xp = namespace_of([*datas, *consts.values()])
+        for op, inputs, outputs, params, dead in steps:
+            out = op.eager_for(xp)(*[env[v] for v in inputs], **params)
+            if op.multi:
+                env.update(zip(outputs, out, strict=True))
+            else:
+                env[outputs[0]] = out
+            for v in dead:
+                del env[v]
+        return tuple(env[v] for v in graph.outputs)
+
+    return program
+
+
+def check(graph: Graph) -> Graph:
+    """Verify a graph's rules; returns it unchanged.
+
+    Rules: a variable is defined exactly once and before its use; params are hashable; the op's shape rule
+    gives the avals of the output variables; constants have the avals of their variables.
+
+    Raises:
+        GraphError: naming the equation and the rule.
+    """
+    defined: set[Var] = set()
+
+    def define(var: Var, what: str) -> None:
+        if var in defined:
+            raise GraphError(f"{graph.name}: {what} defines {var!r} a second time")
+        defined.add(var)
+
+    for var in graph.inputs:
+        define(var, "the input list")
+    for var, const in graph.consts.items():
+        define(var, "the constants")
+        if tuple(const.shape) != var.aval.shape or const.dtype != var.aval.dtype:
+            raise GraphError(f"{graph.name}: a constant is {const.aval.short()}, declared {var!r}")
+    for i, eqn in enumerate(graph.eqns):
+        what = f"equation {i} ({eqn.op.name}, {eqn.location()})"
+        for var in eqn.inputs:
+            if var not in defined:
+                raise GraphError(f"{graph.name}: {what} uses {var!r} before it is defined")
+        try:
+            hash(tuple(eqn.params.items()))
+        except TypeError as error:
+            raise GraphError(f"{graph.name}: {what} has an unhashable param: {error}") from error
+        want = output_avals(eqn.op, eqn.op.aval(*[v.aval for v in eqn.inputs], **eqn.params))
+        if len(want) != len(eqn.outputs):
+            raise GraphError(f"{graph.name}: {what} has {len(eqn.outputs)} outputs, not {len(want)}")
+        for var, aval in zip(eqn.outputs, want, strict=True):
+            define(var, what)
+            if var.aval.shape != aval.shape or var.aval.dtype != aval.dtype:
+                raise GraphError(f"{graph.name}: {what} declares {var!r}, its rule {aval.short()}")
+        for sub in subgraphs(eqn):
+            check(sub)
+    for var in graph.outputs:
+        if var not in defined:
+            raise GraphError(f"{graph.name}: output {var!r} is never defined")
+    return graph
+
+
+def subgraphs(eqn: Eqn) -> Iterator[Graph]:
+    """The graphs among an equation's params."""
+    for value in eqn.params.values():
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Graph):
+                yield item
+
+
+def _names() -> Iterator[str]:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    reserved = {"as", "if", "in", "is", "or", "and", "def", "del", "eq", "ne", "lt", "le", "gt", "ge"}
+    for width in itertools.count(1):
+        for parts in itertools.product(letters, repeat=width):
+            name = "".join(parts)
+            if name not in reserved and name not in _op_names():
+                yield name
+
+
+def _op_names() -> set[str]:
+    return set(REGISTRY) | {"np", "bfloat16"}
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, np.dtype):
+        return "bfloat16" if value.name == "bfloat16" else f"np.dtype({value.name!r})"
+    if isinstance(value, tuple):
+        inner = ", ".join(map(_literal, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float('{value}')"
+    if isinstance(value, complex):
+        return f"complex({_literal(value.real)}, {_literal(value.imag)})"
+    return repr(value)
+
+
+def source(graph: Graph) -> str:
+    """The graph as the text of a Python program; ``to_function`` runs it."""
+    lines: list[str] = []
+    _print(graph, graph.name, "", lines, [])
+    return "\n".join(lines)
+
+
+def to_function(graph: Graph) -> Callable[..., Any]:
+    """The printed program, executed: a Python function over Arrays."""
+    lines: list[str] = []
+    consts: list[Array] = []
+    _print(graph, "graph", "", lines, consts)
+    namespace: dict[str, Any] = dict(REGISTRY)
+    namespace.update(np=np, bfloat16=bfloat16, call=lambda *args, graph: graph(*args))
+    namespace.update({f"const_{i}": c for i, c in enumerate(consts)})
+    exec(compile("\n".join(lines), f"<graph {graph.name}>", "exec"), namespace)
+    function: Callable[..., Any] = namespace["graph"]
+    return function
+
+
+def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[Array]) -> None:
+    fresh = _names()
+    names: dict[Var, str] = {}
+
+    def of(var: Var) -> str:
+        if var not in names:
+            names[var] = next(fresh)
+        return names[var]
+
+    args = [f"{of(v)}: {v.aval.short()!r}" for v in graph.inputs]
+    lines.append(f"{indent}def {name}({', '.join(args)}):")
+    body = indent + "    "
+    for var, const in graph.consts.items():
+        if type(const) is Array and const.shape == () and const.dtype.name != "bfloat16":
+            value = _literal(const._data.item())
+            text = f"full(shape=(), dtype={_literal(const.dtype)}, value={value})"
+        else:
+            text = f"const_{len(consts)}"
+            consts.append(const)
+        lines.append(f"{body}{of(var)} = {text}  # {var.aval.short()}")
+    count = 0
+    for eqn in graph.eqns:
+        params = []
+        for key, value in eqn.params.items():
+            if isinstance(value, Graph):
+                count += 1
+                inner = f"{value.name if value.name.isidentifier() else 'graph'}_{count}"
+                _print(value, inner, body, lines, consts)
+                params.append(f"{key}={inner}")
+            else:
+                params.append(f"{key}={_literal(value)}")
+        text = f"{eqn.op.name}({', '.join([*map(of, eqn.inputs), *params])})"
+        outs = ", ".join(map(of, eqn.outputs))
+        outs += "," if eqn.op.multi and len(eqn.outputs) == 1 else ""
+        left = f"{outs} = " if outs else ""
+        shapes = " ".join(v.aval.short() for v in eqn.outputs)
+        where = f"  {eqn.source[0].rsplit('/', 1)[-1]}:{eqn.source[1]}" if eqn.source else ""
+        lines.append(f"{body}{left}{text}  # {shapes}{where}")
+    outs = ", ".join(map(of, graph.outputs)) + ("," if len(graph.outputs) == 1 else "")
+    lines.append(f"{body}return {outs or '()'}")
+
+
+def free_tracers(graph: Graph) -> list[tuple[Var, Tracer]]:
+    """The captured values that are tracers of outer transforms."""
+    return [(v, c) for v, c in graph.consts.items() if isinstance(c, Tracer)]
+
+
+def close(graph: Graph) -> tuple[Graph, list[Tracer]]:
+    """Turn captured tracers into leading inputs; returns the graph and their values."""
+    free = free_tracers(graph)
+    if not free:
+        return graph, []
+    consts = {v: c for v, c in graph.consts.items() if not isinstance(c, Tracer)}
+    closed = Graph([*[v for v, _ in free], *graph.inputs], graph.eqns, graph.outputs, consts, graph.name)
+    return closed, [c for _, c in free]

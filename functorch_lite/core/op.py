@@ -1,0 +1,375 @@
+"""One record per operation, and the registry of all records."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from functorch_lite.core.array import Array, Tracer, raise_escaped
+from functorch_lite.core.aval import Aval
+from functorch_lite.core.trace import state
+from functorch_lite.errors import DeviceError, DtypeError
+
+_new = object.__new__
+_asarray = np.asarray
+_ndarray = np.ndarray
+_get_data = attrgetter("_data")
+
+ANS: Final = "ans"
+
+
+class _Marker:
+    """A named constant that stands for a rule that is absent on purpose."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+NOT_DIFFERENTIABLE: Final = _Marker("NOT_DIFFERENTIABLE")
+"""The answer is piecewise constant or discrete: no tangent, no cotangent, on purpose."""
+
+
+class Rule:
+    """A derivative rule for one operand, with the list of what it needs.
+
+    ``fn`` takes a tangent or cotangent first. Its other parameters are looked up by name: ``ans``, an
+    operand's name (its value), ``<operand>_shape``, ``<operand>_dtype``, ``which`` (the position inside a
+    variadic operand) or a param of the op. Reverse mode keeps in memory what is named, nothing else.
+    """
+
+    __slots__ = ("ans", "args", "fn", "getters", "shapes")
+
+    def __init__(self, fn: Callable[..., Any], operands: tuple[str, ...]) -> None:
+        self.fn = fn
+        self.ans = False
+        args: set[int] = set()
+        self.shapes = False
+        self.getters: list[tuple[str, Any]] = []
+        plain = [name.lstrip("*") for name in operands]
+        for name in list(inspect.signature(fn).parameters)[1:]:
+            kind, key = self._classify(name, plain, operands)
+            self.getters.append((kind, key))
+            if kind == "ans":
+                self.ans = True
+            elif kind == "arg" or kind == "star":
+                args.add(key)
+            elif kind in ("shape", "dtype", "star_shape"):
+                self.shapes = True
+        self.args = frozenset(args)
+
+    @staticmethod
+    def _classify(name: str, plain: list[str], operands: tuple[str, ...]) -> tuple[str, Any]:
+        if name == ANS:
+            return "ans", None
+        if name == "which":
+            return "which", None
+        for i, operand in enumerate(plain):
+            star = operands[i].startswith("*")
+            if name == operand:
+                return ("star" if star else "arg"), i
+            if name == operand + "_shape":
+                return ("star_shape" if star else "shape"), i
+            if name == operand + "_dtype" and not star:
+                return "dtype", i
+        return "param", name
+
+    def __call__(
+        self, t: Any, ans: Any, args: Sequence[Any], params: dict[str, Any], which: int = 0
+    ) -> Any:
+        """Apply the rule; ``args`` holds values, or ``Aval`` where only the shape is needed."""
+        found = []
+        for kind, key in self.getters:
+            if kind == "arg":
+                found.append(args[key])
+            elif kind == "ans":
+                found.append(ans)
+            elif kind == "shape":
+                found.append(args[key].shape)
+            elif kind == "param":
+                found.append(params[key])
+            elif kind == "dtype":
+                found.append(args[key].dtype)
+            elif kind == "star":
+                found.append(tuple(args[key:]))
+            elif kind == "star_shape":
+                found.append(tuple(a.shape for a in args[key:]))
+            else:
+                found.append(which)
+        return self.fn(t, *found)
+
+
+class Whole:
+    """A derivative rule for all operands at once, for ops where they cannot be separated.
+
+    Args:
+        fn: forward mode ``fn(primals, tangents, params) -> (ans, tangent)``; reverse mode
+            ``fn(ct, ans, args, params, wants) -> list of cotangents``.
+        saves: of ``"args"`` and ``"ans"``, what reverse mode keeps in memory.
+    """
+
+    __slots__ = ("fn", "saves")
+
+    def __init__(self, fn: Callable[..., Any], saves: tuple[str, ...] = ()) -> None:
+        self.fn = fn
+        self.saves = saves
+
+
+def whole_vjp(fn: Callable[..., Any], saves: tuple[str, ...] = ()) -> Whole:
+    """Reverse rule for all operands at once; see :class:`Whole`."""
+    return Whole(fn, saves)
+
+
+REGISTRY: dict[str, Op] = {}
+
+
+class Op:
+    """Every rule of one operation, and nothing about it anywhere else.
+
+    Calling the record applies the operation: eagerly when no transform is running, otherwise through the
+    current trace. Operands are Arrays of equal dtype; promotion belongs to the callers.
+
+    Attributes:
+        name: unique name, also the name under which ``functorch_lite.ops`` exports the record.
+        operands: names of the operands; a last one with a leading ``*`` is variadic.
+        eager: NumPy implementation over raw arrays, params by keyword.
+        aval: shape and dtype rule over ``Aval``.
+        jvp: forward rules, one per operand (``Rule`` or ``None``), or a ``Whole``, or NOT_DIFFERENTIABLE.
+        vjp: reverse rules, likewise.
+        batch: ``batch(size, args, batched, params)`` with the mapped axis at 0.
+        multi: whether the op returns a tuple.
+        family: ``elementwise``, ``reduction``, ``linear`` or ``general``.
+        info: what the family adds (domain, kinds, code …).
+        fwd: optional replacement of the forward pass of reverse mode, for higher-order ops.
+        partial: optional rule that splits known from unknown operands, for higher-order ops.
+        inline: optional rule that applies the op as a sequence of other ops.
+    """
+
+    __slots__ = (
+        "__weakref__", "_plans", "_source", "aval", "batch", "eager", "family", "fwd", "info",
+        "inline", "jvp", "multi", "name", "operands", "partial", "per_device", "unbroadcasts", "vjp",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        operands: tuple[str, ...],
+        eager: Callable[..., Any],
+        aval: Callable[..., Any],
+        jvp: Any,
+        vjp: Any,
+        batch: Callable[..., Any],
+        *,
+        multi: bool = False,
+        family: str = "general",
+        info: dict[str, Any] | None = None,
+    ) -> None:
+        if name in REGISTRY:
+            raise ValueError(f"op {name!r} is declared twice")
+        self.name = name
+        self.operands = operands
+        self._source = eager
+        takes_namespace = not isinstance(eager, np.ufunc) and _first_parameter(eager) == "xp"
+        self.eager = partial(eager, np) if takes_namespace else eager
+        self.per_device: dict[str, Callable[..., Any]] = {}
+        self.aval = aval
+        self.jvp = _rules(name, "jvp", jvp, operands)
+        self.vjp = _rules(name, "vjp", vjp, operands)
+        self.batch = batch
+        self.multi = multi
+        self.family = family
+        self.info = info or {}
+        self.fwd: Callable[..., Any] | None = None
+        self.partial: Callable[..., Any] | None = None
+        self.inline: Callable[..., Any] | None = None
+        self.unbroadcasts = family == "elementwise"
+        self._plans: dict[int, tuple[bool, tuple[bool, ...], bool]] = {}
+        REGISTRY[name] = self
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        trace = state.trace
+        if trace is None:
+            try:
+                out = state.run(self.eager, *map(_get_data, args), **params)
+            except Exception as error:
+                self._diagnose(error, args, params)
+            if out.__class__ is _ndarray:
+                array = _new(Array)
+                array._data = out
+                return array
+            if self.multi:
+                return tuple(map(_wrap_any, out))
+            array = _new(Array)
+            array._data = _asarray(out) if isinstance(out, np.generic) else out
+            return array
+        state.trace = trace.parent
+        try:
+            return trace.process(self, args, params)
+        finally:
+            state.trace = trace
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.operands)})>"
+
+    def eager_for(self, xp: Any) -> Callable[..., Any]:
+        """The eager implementation for an array namespace (``numpy`` or ``cupy``)."""
+        if xp is np:
+            return self.eager
+        found = self.per_device.get(xp.__name__)
+        if found is None:
+            if isinstance(self._source, np.ufunc):
+                found = getattr(xp, self._source.__name__)
+            elif isinstance(self.eager, partial) and self.eager.func is self._source:
+                found = partial(self._source, xp)
+            else:
+                found = self._source
+            self.per_device[xp.__name__] = found
+        return found
+
+    def save_plan(self, mask: int, count: int) -> tuple[bool, tuple[bool, ...], bool]:
+        """What reverse mode keeps when the operands in ``mask`` want a cotangent.
+
+        Returns:
+            whether the answer is kept, per operand whether its value is kept, and whether shapes are.
+        """
+        plan = self._plans.get(mask | (count << 64))
+        if plan is None:
+            plan = self._plans[mask | (count << 64)] = self._make_plan(mask, count)
+        return plan
+
+    def _make_plan(self, mask: int, count: int) -> tuple[bool, tuple[bool, ...], bool]:
+        if isinstance(self.vjp, Whole):
+            keep = "args" in self.vjp.saves
+            return "ans" in self.vjp.saves, (keep,) * count, True
+        ans, shapes, keep_args = False, False, [False] * count
+        for i in range(count):
+            rule = self.rule_for(self.vjp, i)
+            if not (mask >> i) & 1 or rule is None:
+                continue
+            ans |= rule.ans
+            shapes |= rule.shapes
+            for k in rule.args:
+                last = count if self.operands[k].startswith("*") else k + 1
+                keep_args[k:last] = [True] * (last - k)
+        return ans, tuple(keep_args), shapes
+
+    def rule_for(self, rules: Any, i: int) -> Rule | None:
+        """The rule of the i-th argument among ``self.jvp`` or ``self.vjp``."""
+        if rules is NOT_DIFFERENTIABLE:
+            return None
+        found: Rule | None = rules[min(i, len(self.operands) - 1)]
+        return found
+
+    def which(self, i: int) -> int:
+        """Position of the i-th argument inside the variadic operand (0 for ordinary ones)."""
+        return max(0, i - (len(self.operands) - 1))
+
+    def _diagnose(self, error: Exception, args: tuple[Any, ...], params: dict[str, Any]) -> NoReturn:
+        """Turn a failure of the eager implementation into an error that says what was wrong."""
+        for arg in args:
+            if isinstance(arg, Tracer):
+                raise_escaped(arg, self.name)
+        for i, arg in enumerate(args):
+            if not isinstance(arg, Array):
+                raise DtypeError(
+                    f"op {self.name} takes Arrays, but argument {i} is {type(arg).__name__}; the "
+                    "functions of functorch_lite.numpy and .lax convert their arguments"
+                ) from error
+        check_same_device(self.name, args)
+        self.aval(*[a.aval for a in args], **params)
+        raise error
+
+
+def _wrap_any(data: Any) -> Array:
+    array = _new(Array)
+    array._data = _asarray(data) if isinstance(data, np.generic) else data
+    return array
+
+
+def device_of(data: Any) -> str:
+    """``cpu`` or ``cuda:N`` for a raw array."""
+    return "cpu" if isinstance(data, np.ndarray) else f"cuda:{data.device.id}"
+
+
+def check_same_device(name: str, args: Sequence[Any]) -> None:
+    """Raise if the operands of ``name`` live on different devices."""
+    places = [device_of(a._data) for a in args]
+    if len(set(places)) > 1:
+        listed = ", ".join(f"argument {i} on {place}" for i, place in enumerate(places))
+        raise DeviceError(
+            f"{name} got operands on different devices: {listed}. Move one of them first, e.g. "
+            f"device_put(x, {places[0]!r})"
+        )
+
+
+def enable_devices() -> None:
+    """Let eager calls look at where their operands live; done once, when a GPU array first appears."""
+
+    def call(self: Op, *args: Any, **params: Any) -> Any:
+        trace = state.trace
+        if trace is None:
+            try:
+                datas = [a._data for a in args]
+                out = state.run(self.eager_for(namespace_of(datas)), *datas, **params)
+            except Exception as error:
+                self._diagnose(error, args, params)
+            return tuple(map(_wrap_any, out)) if self.multi else _wrap_any(out)
+        state.trace = trace.parent
+        try:
+            return trace.process(self, args, params)
+        finally:
+            state.trace = trace
+
+    Op.__call__ = call  # type: ignore[method-assign]
+
+
+def namespace_of(datas: Sequence[Any]) -> Any:
+    """The array module that made ``datas``; the default device's where there are none."""
+    for data in datas:
+        if not isinstance(data, np.ndarray):
+            import cupy
+
+            return cupy
+    if not datas and state.device is not None:
+        import cupy
+
+        return cupy
+    return np
+
+
+def _first_parameter(fn: Callable[..., Any]) -> str | None:
+    try:
+        return next(iter(inspect.signature(fn).parameters), None)
+    except (TypeError, ValueError):
+        return None
+
+
+def _rules(name: str, mode: str, rules: Any, operands: tuple[str, ...]) -> Any:
+    if rules is NOT_DIFFERENTIABLE or isinstance(rules, Whole):
+        return rules
+    if callable(rules):
+        return Whole(rules)
+    if len(rules) != len(operands):
+        raise ValueError(f"op {name}: {len(rules)} {mode} rules for {len(operands)} operands")
+    return tuple(
+        r if r is None or isinstance(r, Rule) else Rule(r, operands) for r in rules
+    )
+
+
+def all_ops() -> Iterator[Op]:
+    """Every declared op, in order of declaration."""
+    return iter(REGISTRY.values())
+
+
+def output_avals(op: Op, out: Any) -> tuple[Aval, ...]:
+    """The answer of an ``aval`` rule as a tuple, whether or not the op is multi."""
+    return out if op.multi else (out,)

@@ -1,0 +1,112 @@
+"""Dispatch state and the base class of traces.
+
+One thread-local slot holds the current trace; ``None`` means eager execution. An op reads it once per
+call. A transform installs its own trace for the duration of the user's function and restores the outer
+one whatever happens, so an exception can never leave a thread in the wrong state.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from functorch_lite.core.op import Op
+
+PACKAGE_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class State(threading.local):
+    """What every thread keeps for itself.
+
+    Attributes:
+        trace: the current trace, ``None`` in eager mode.
+        run: calls a function with NumPy's floating-point warnings off. It is the ``run`` method of a
+            context of this thread, because entering ``np.errstate`` costs several times an op.
+        device: where creation ops allocate, ``None`` for the CPU.
+        backward: the node whose rule a pullback is running, so that diagnostics can name it.
+        debug: how many ``debug_nans`` blocks surround the code.
+        disable_jit: true inside ``disable_jit()``.
+    """
+
+    trace: Trace | None = None
+    device: Any = None
+    backward: Any = None
+    debug: int = 0
+    disable_jit: bool = False
+    run: Callable[..., Any]
+
+    def __init__(self) -> None:
+        self.run = quiet_runner()
+
+
+def quiet_runner() -> Callable[..., Any]:
+    """A ``run(function, *args)`` under which NumPy reports no floating-point condition."""
+    context = contextvars.Context()
+    context.run(np.seterr, all="ignore")
+    return context.run
+
+
+class Trace:
+    """An interpreter of ops: what a transform does with each of them.
+
+    Attributes:
+        parent: the trace that was current when the transform began.
+        alive: false once the transform has ended; its tracers must not be used any more.
+        label: the transform and function in words, for messages.
+        where: file and line of the call that began the transform.
+    """
+
+    __slots__ = ("alive", "label", "parent", "where")
+
+    def __init__(self, label: str) -> None:
+        self.parent = state.trace
+        self.alive = True
+        self.label = label
+        self.where = user_location()
+
+    def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Apply ``op``; called with ``parent`` as the current trace."""
+        raise NotImplementedError  # every transform has its own
+
+    def __enter__(self) -> Trace:
+        state.trace = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        state.trace = self.parent
+        self.alive = False
+
+
+state = State()
+
+
+def user_frame(depth: int = 1) -> FrameType | None:
+    """The innermost frame that is not inside this package."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
+        frame = frame.f_back
+    return frame
+
+
+def user_location() -> str:
+    """``file:line (function)`` of the innermost user frame, or ``<unknown>``."""
+    frame = user_frame(2)
+    return "<unknown>" if frame is None else frame_location(frame)
+
+
+def frame_location(frame: FrameType) -> str:
+    """``file:line (function)`` of a frame."""
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+
+
+def function_name(f: Any) -> str:
+    """A name for a callable in messages."""
+    return str(getattr(f, "__name__", None) or getattr(type(f), "__name__", "function"))

@@ -1,0 +1,180 @@
+"""Arguments of transforms: flattening, argnums, axes as tree prefixes, names for messages."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import optree
+
+from functorch_lite.core import tree
+from functorch_lite.core.array import Array, Tracer, is_arraylike, is_weak, lift
+from functorch_lite.core.aval import describe
+from functorch_lite.core.dtypes import default_float, default_int, is_complex, is_float, is_integer
+from functorch_lite.core.op import REGISTRY
+from functorch_lite.errors import TransformError, TreeError
+
+
+class Flat:
+    """A flattened argument tuple: arrays, which of them are weak, and how to put them back.
+
+    Attributes:
+        arrays: the leaves as Arrays.
+        weak: per leaf, whether it stems from Python scalars.
+        scalar: per leaf, whether it *is* a Python scalar.
+        treedef: the structure.
+    """
+
+    __slots__ = ("arrays", "scalar", "treedef", "weak")
+
+    def __init__(self, args: Any, what: Callable[[], list[str]], transform: str) -> None:
+        leaves, self.treedef = tree.flatten(args)
+        self.arrays: list[Array] = []
+        for i, leaf in enumerate(leaves):
+            if not is_arraylike(leaf):
+                raise unknown_leaf(what()[i], leaf, transform)
+            self.arrays.append(lift(leaf))
+        self.weak = [is_weak(x) for x in leaves]
+        self.scalar = [w and not isinstance(x, Array) for w, x in zip(self.weak, leaves, strict=True)]
+
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
+        """The argument tree with other leaves."""
+        return optree.tree_unflatten(self.treedef, leaves)
+
+
+def unknown_leaf(path: str, leaf: Any, transform: str) -> TreeError:
+    """The error for something that is neither an array nor a known container."""
+    kind = type(leaf).__name__
+    return TreeError(
+        f"{transform}: {path} is a {kind}, which is neither an array nor a registered container: "
+        f"{repr(leaf)[:60]}. Make {kind} a container with register_dataclass or "
+        "tree.register_pytree_node, or keep it out of the transformed arguments (a closure; for jit, "
+        "static_argnums)."
+    )
+
+
+def parameter_names(f: Any, count: int) -> list[str]:
+    """Names of the positional arguments of f for messages."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = []
+    for i in range(count):
+        if i < len(parameters) and parameters[i].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        ):
+            names.append(parameters[i].name)
+        elif parameters and parameters[min(i, len(parameters) - 1)].kind is inspect.Parameter.VAR_POSITIONAL:
+            star = parameters[min(i, len(parameters) - 1)]
+            names.append(f"{star.name}[{i - parameters.index(star)}]")
+        else:
+            names.append(f"argument {i}")
+    return names
+
+
+def leaf_paths(f: Any, args: Sequence[Any], positions: Sequence[int] | None = None) -> list[str]:
+    """The path of every leaf of the arguments, starting with the parameter's name: ``params['w']``."""
+    positions = list(range(len(args))) if positions is None else list(positions)
+    names = parameter_names(f, max(positions, default=-1) + 1)
+    return [
+        names[i] + tree.path_str(path)
+        for i, arg in zip(positions, args, strict=True)
+        for path, _ in tree.leaves_with_path(arg)
+    ]
+
+
+def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
+    """Positions as non-negative integers."""
+    nums = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    out = []
+    for n in nums:
+        if not isinstance(n, (int, np.integer)):
+            raise TransformError(f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}")
+        if not -count <= n < count:
+            raise TransformError(
+                f"{name}: argnums {argnums} asks for positional argument {n}, but the call has {count}. "
+                "Pass that argument by position, or change argnums."
+            )
+        out.append(int(n) % count)
+    return tuple(out)
+
+
+def strong(x: Any) -> Any:
+    """A weak result as the default dtype of its kind, which is what a user receives."""
+    dtype = x.dtype
+    if is_float(dtype):
+        want = default_float()
+    elif is_complex(dtype):
+        want = np.dtype(np.complex64)
+    elif is_integer(dtype):
+        want = default_int()
+    else:
+        return x
+    return x if dtype == want else REGISTRY["cast"](x, dtype=want)
+
+
+def finish(x: Any, weak: bool, like: Any = None) -> Any:
+    """A result whose weakness is that of ``like``: a traced weak value stays weak, a scalar's does not."""
+    if not weak:
+        return x
+    if isinstance(like, Tracer) and isinstance(x, Tracer):
+        x.weak = True
+        return x
+    return strong(x)
+
+
+def outputs_as_arrays(out: Any, f_name: str, transform: str) -> tuple[list[Array], list[bool], Any]:
+    """Flatten what the user's function returned; every leaf must be an array or a number."""
+    leaves, treedef = tree.flatten(out)
+    arrays = []
+    for i, leaf in enumerate(leaves):
+        if not is_arraylike(leaf):
+            path = tree.path_str(tree.leaves_with_path(out)[i][0])
+            raise TreeError(
+                f"{transform}: {f_name} returned a {type(leaf).__name__} at output{path}; only arrays, "
+                "numbers and containers of them can be returned. Return it from outside the transform, "
+                "or register its class with tree.register_pytree_node."
+            )
+        arrays.append(lift(leaf))
+    return arrays, [is_weak(x) for x in leaves], treedef
+
+
+def axes_of(name: str, what: str, prefix: Any, value: Any, path: str = "") -> list[Any]:
+    """One axis (or None) per leaf of ``value`` from a prefix tree of axes."""
+    if prefix is None or isinstance(prefix, (int, np.integer)):
+        return [prefix] * len(tree.leaves(value))
+    if tree.is_leaf(prefix):
+        raise TransformError(
+            f"{name}: {what}{path} must be an int, None or a container of them, got {describe(prefix)}"
+        )
+    want = optree.tree_flatten_one_level(prefix, namespace=tree.NAMESPACE)
+    if tree.is_leaf(value) or value is None:
+        raise TransformError(axes_mismatch(name, what, path, prefix, value))
+    have = optree.tree_flatten_one_level(value, namespace=tree.NAMESPACE)
+    same_kind = type(prefix) is type(value) or (
+        isinstance(prefix, (tuple, list)) and isinstance(value, (tuple, list))
+    )
+    if not same_kind or want[2] != have[2]:
+        raise TransformError(axes_mismatch(name, what, path, prefix, value))
+    out: list[Any] = []
+    for entry, p, v in zip(want[2], want[0], have[0], strict=True):
+        out.extend(axes_of(name, what, p, v, f"{path}[{entry!r}]"))
+    return out
+
+
+def axes_mismatch(name: str, what: str, path: str, prefix: Any, value: Any) -> str:
+    """Where a tree of axes does not fit the values."""
+    return (
+        f"{name}: {what} does not fit: at {what}{path} it is a {type(prefix).__name__} "
+        f"{str(prefix)[:60]}, where the value is "
+        + (
+            f"a leaf ({describe(value)})"
+            if tree.is_leaf(value)
+            else f"a {type(value).__name__} of {len(tree.leaves(value))} leaves"
+        )
+        + f". Use one int or None for the whole of it, or a container of the same structure as the value."
+    )

@@ -1,0 +1,88 @@
+"""Batching: a trace whose values carry one more axis than the function sees, always at axis 0."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+from functorch_lite.core.array import Array, Tracer
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.op import Op
+from functorch_lite.core.trace import Trace
+from functorch_lite.ops import broadcast_to
+
+_new = object.__new__
+
+
+class BatchTracer(Tracer):
+    """A mapped value: ``value`` has the mapped axis in front."""
+
+    __slots__ = ("shape", "value")
+
+    value: Array
+    shape: tuple[int, ...]  # type: ignore[assignment]
+
+    dtype = property(attrgetter("value.dtype"))
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and dtype of one example."""
+        return make_aval(self.shape, self.dtype, self.weak)
+
+    def __repr__(self) -> str:
+        return f"BatchTracer(shape={self.shape}, dtype={self.dtype.name}, in {self.trace.label})"
+
+
+class BatchTrace(Trace):
+    """Applies batching rules.
+
+    Attributes:
+        size: length of the mapped axis.
+        axis_name: the name that collectives use for it, or None.
+    """
+
+    __slots__ = ("axis_name", "size")
+
+    def __init__(self, label: str, size: int, axis_name: Any = None) -> None:
+        super().__init__(label)
+        self.size = size
+        self.axis_name = axis_name
+
+    def tracer(self, value: Array, weak: bool = False) -> BatchTracer:
+        """A mapped value from one whose axis 0 is the mapped axis."""
+        out = _new(BatchTracer)
+        out.trace, out.value, out.weak = self, value, weak
+        out.shape = value.shape[1:]
+        return out
+
+    def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        values: list[Any] = []
+        batched: list[bool] = []
+        live = False
+        for a in args:
+            if a.__class__ is BatchTracer and a.trace is self:
+                values.append(a.value)
+                batched.append(True)
+                live = True
+            else:
+                values.append(a)
+                batched.append(False)
+        if not live:
+            return op(*values, **params)
+        out = op.batch(self.size, values, batched, params)
+        if op.multi:
+            return tuple(self.tracer(o) for o in out)
+        result = _new(BatchTracer)
+        result.trace = self
+        result.value = out
+        result.shape = out.shape[1:]
+        result.weak = False
+        return result
+
+    def lower(self, x: Any) -> Array:
+        """The value with the mapped axis in front; a value that does not vary is broadcast."""
+        if x.__class__ is BatchTracer and x.trace is self:
+            value: Array = x.value
+            return value
+        out: Array = broadcast_to(x, shape=(self.size, *x.shape))
+        return out

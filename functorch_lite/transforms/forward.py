@@ -1,0 +1,107 @@
+"""Forward mode: a trace that carries a tangent beside each value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from functorch_lite.core.array import Array, Tracer
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.dtypes import is_complex, is_inexact
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
+from functorch_lite.core.trace import Trace
+from functorch_lite.ops import add, broadcast_to
+from functorch_lite.transforms.reverse import complex_error
+
+_new = object.__new__
+
+
+class JVPTracer(Tracer):
+    """A value with its tangent."""
+
+    __slots__ = ("primal", "tangent")
+
+    primal: Array
+    tangent: Array
+
+    shape = property(attrgetter("primal.shape"))
+    dtype = property(attrgetter("primal.dtype"))
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and dtype."""
+        return make_aval(self.shape, self.dtype, self.weak)
+
+    def __repr__(self) -> str:
+        return f"JVPTracer({self.primal!r}, tangent={self.tangent!r})"
+
+    def concrete(self, wanted: str) -> Any:
+        """The value, if the transform around this one has it."""
+        primal = self.primal
+        return primal.concrete(wanted) if isinstance(primal, Tracer) else primal
+
+
+class JVPTrace(Trace):
+    """Applies forward rules; a tangent of ``None`` is a symbolic zero."""
+
+    __slots__ = ()
+
+    def tracer(self, primal: Array, tangent: Array | None, weak: bool = False) -> Any:
+        """A value with its tangent; without a tangent it needs no tracer."""
+        if tangent is None:
+            return primal
+        out = _new(JVPTracer)
+        out.trace, out.primal, out.tangent, out.weak = self, primal, tangent, weak
+        return out
+
+    def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        live = False
+        for a in args:
+            if a.__class__ is JVPTracer and a.trace is self:
+                primals.append(a.primal)
+                tangents.append(a.tangent)
+                live = True
+            else:
+                primals.append(a)
+                tangents.append(None)
+        rules = op.jvp
+        if not live or rules is NOT_DIFFERENTIABLE:
+            return op(*primals, **params)
+        if rules.__class__ is Whole:
+            ans, tangent = rules.fn(primals, tangents, params)
+            if op.multi:
+                return tuple(
+                    self._out(op, a, t) for a, t in zip(ans, tangent, strict=True)
+                )
+            return self._out(op, ans, tangent)
+        ans = op(*primals, **params)
+        return self._out(op, ans, tangent_of(op, ans, primals, tangents, params))
+
+    def _out(self, op: Op, ans: Any, tangent: Any) -> Any:
+        if tangent is None or not is_inexact(ans.dtype):
+            return ans
+        if is_complex(ans.dtype):
+            raise complex_error(op.name)
+        return self.tracer(ans, tangent)
+
+
+def tangent_of(
+    op: Op, ans: Any, primals: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any]
+) -> Any:
+    """Sum of the contributions of each operand's tangent, or None."""
+    total: Any = None
+    last = len(op.operands) - 1
+    for i, t in enumerate(tangents):
+        if t is None:
+            continue
+        rule = op.jvp[i if i < last else last]
+        if rule is None:
+            continue
+        term = rule(t, ans, primals, params, i - last if i > last else 0)
+        if term.shape != ans.shape:
+            term = broadcast_to(term, shape=ans.shape)
+        total = term if total is None else add(total, term)
+    return total

@@ -1,0 +1,285 @@
+"""``grad``, ``value_and_grad``, ``vjp``: reverse mode for functions of pytrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core import tree
+from functorch_lite.core.array import Array, lift, wrap
+from functorch_lite.core.aval import describe
+from functorch_lite.core.dtypes import float0, is_complex, is_float
+from functorch_lite.core.trace import function_name
+from functorch_lite.errors import GradientError, TransformError, TreeError
+from functorch_lite.ops import cast, full
+from functorch_lite.ops.families import ones_like
+from functorch_lite.transforms.arguments import (
+    Flat,
+    finish,
+    leaf_paths,
+    normalise_argnums,
+    outputs_as_arrays,
+)
+from functorch_lite.transforms.reverse import GradTrace, GradTracer, backward, complex_error
+
+__all__ = ["grad", "value_and_grad", "vjp"]
+
+
+class Recording:
+    """A function run under reverse mode: its outputs, and what is needed to pull cotangents back."""
+
+    __slots__ = ("aux", "flat", "nodes", "out_avals", "out_tree", "out_weak", "outs", "roots")
+
+    def __init__(
+        self, f: Callable[..., Any], flat: Flat, label: str, has_aux: bool, f_name: str
+    ) -> None:
+        self.flat = flat
+        with GradTrace(label) as trace:
+            assert isinstance(trace, GradTrace)
+            self.roots: list[GradTracer | None] = []
+            args: list[Array] = []
+            for x, weak in zip(flat.arrays, flat.weak, strict=True):
+                if is_complex(x.dtype):
+                    raise complex_error(label)
+                root = trace.root(x, weak) if is_float(x.dtype) else None
+                self.roots.append(root)
+                args.append(x if root is None else root)
+            out = f(*flat.unflatten(args))
+            self.aux = None
+            if has_aux:
+                out, self.aux = _split_aux(out, label)
+            outs, self.out_weak, self.out_tree = outputs_as_arrays(out, f_name, label)
+            if has_aux:
+                self.aux = tree.map(lambda x: _primal(x, trace), self.aux)
+        self.nodes = [
+            o.node if type(o) is GradTracer and o.trace is trace else None for o in outs
+        ]
+        self.outs = [_primal(o, trace) for o in outs]
+
+    def pull(self, cts: Sequence[Any]) -> list[Any]:
+        """Cotangent of every input leaf; zeros where nothing reached, float0 for integers."""
+        seeds = [(n, ct) for n, ct in zip(self.nodes, cts, strict=True) if n is not None]
+        found = backward(seeds)
+        grads: list[Any] = []
+        for root, x, weak, scalar in zip(
+            self.roots, self.flat.arrays, self.flat.weak, self.flat.scalar, strict=True
+        ):
+            if root is None:
+                grads.append(wrap(np.zeros(tuple(x.shape), float0)))
+                continue
+            g = found.get(root.node)
+            if g is None:
+                g = full(shape=tuple(x.shape), dtype=x.dtype, value=0)
+            grads.append(finish(g, weak, None if scalar else x))
+        return grads
+
+    def result(self) -> Any:
+        """The function's outputs as a tree."""
+        outs = [
+            finish(o, w, o) for o, w in zip(self.outs, self.out_weak, strict=True)
+        ]
+        return tree.unflatten(self.out_tree, outs)
+
+
+def _primal(x: Any, trace: GradTrace) -> Any:
+    return x.primal if type(x) is GradTracer and x.trace is trace else x
+
+
+def _split_aux(out: Any, label: str) -> tuple[Any, Any]:
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TransformError(
+            f"{label}: with has_aux=True the function must return a pair (output, aux), got "
+            f"{type(out).__name__} {describe(out) if tree.is_leaf(out) else ''}".rstrip()
+        )
+    return out
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """Value of a function and its pullback, from cotangents of the output to those of the inputs.
+
+    Args:
+        f: function of trees of arrays that returns a tree of arrays.
+        primals: the arguments.
+        has_aux: ``f`` returns ``(output, aux)``; aux is passed through.
+
+    Returns:
+        ``(output, pull)`` or ``(output, pull, aux)``. ``pull(ct)`` takes a tree like the output and returns
+        a tuple with one tree per argument. It may be called repeatedly and inside other transforms.
+
+    Raises:
+        GradientError: for complex arguments, or a cotangent that does not fit the output.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> y, pull = vjp(lambda x: x * x, fnp.asarray(3.0))
+    >>> pull(fnp.asarray(1.0))
+    (Array(6., dtype=float32),)
+
+    Source: the reverse mode of Griewank and Walther, Evaluating Derivatives, chapter 3.
+    """
+    name = function_name(f)
+    label = f"vjp of {name}"
+    flat = Flat(primals, lambda: leaf_paths(f, primals), label)
+    record = Recording(f, flat, label, has_aux, name)
+
+    def pull(ct: Any) -> Any:
+        cts = _check_cotangents(ct, record, label)
+        return flat.unflatten(record.pull(cts))
+
+    if has_aux:
+        return record.result(), pull, record.aux
+    return record.result(), pull
+
+
+def _check_cotangents(ct: Any, record: Recording, label: str) -> list[Any]:
+    leaves, treedef = tree.flatten(ct)
+    if treedef != record.out_tree:
+        raise TreeError(
+            f"{label}: the cotangent has structure {treedef}, the output {record.out_tree}. Pass one "
+            "cotangent array for each output array, in the same containers."
+        )
+    cts = []
+    for i, (leaf, out) in enumerate(zip(leaves, record.outs, strict=True)):
+        if record.nodes[i] is None:
+            cts.append(None)
+            continue
+        x = lift(leaf)
+        if tuple(x.shape) != tuple(out.shape):
+            raise GradientError(
+                f"{label}: cotangent {i} has shape {tuple(x.shape)}, the output {tuple(out.shape)}; "
+                "they must be equal."
+            )
+        if x.dtype != out.dtype:
+            if not (isinstance(leaf, (bool, int, float)) or x.weak or record.out_weak[i]):
+                raise GradientError(
+                    f"{label}: cotangent {i} is {x.dtype.name}, the output {out.dtype.name}. Convert it "
+                    f"with ct.astype({out.dtype.name!r})."
+                )
+            x = cast(x, dtype=out.dtype)
+        cts.append(x)
+    return cts
+
+
+def value_and_grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., Any]:
+    """A function that returns both the value of ``f`` and its gradient.
+
+    Args:
+        f: function that returns a real scalar (with ``has_aux``, a pair of it and anything else).
+        argnums: which positional arguments to differentiate with respect to; each may be a tree.
+        has_aux: ``f`` returns ``(value, aux)``.
+        allow_int: permit integer and bool leaves; their gradient has dtype ``float0``.
+
+    Returns:
+        a function of the same arguments that returns ``(value, gradient)``, or
+        ``((value, aux), gradient)``. The gradient has the structure of the argument; for several
+        ``argnums`` it is a tuple.
+
+    Raises:
+        GradientError: if the value is not a real scalar, or an argument is not floating-point.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> value_and_grad(lambda x: fnp.sum(x**2))(fnp.asarray([1.0, 2.0]))
+    (Array(5., dtype=float32), Array([2., 4.], dtype=float32))
+    """
+    if not callable(f):
+        raise TransformError(f"grad: the first argument must be a function, got {describe(f)}")
+    name = function_name(f)
+    label = f"grad of {name}"
+
+    @wraps(f, updated=())
+    def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
+        nums = normalise_argnums(argnums, len(args), label)
+        chosen = tuple(args[i] for i in nums)
+
+        def partial_f(*parts: Any) -> Any:
+            full_args = list(args)
+            for i, part in zip(nums, parts, strict=True):
+                full_args[i] = part
+            return f(*full_args, **kwargs)
+
+        flat = Flat(chosen, lambda: leaf_paths(f, chosen, nums), label)
+        if not allow_int:
+            for i, x in enumerate(flat.arrays):
+                if not is_float(x.dtype):
+                    _reject_argument(x, leaf_paths(f, chosen, nums)[i], label)
+        record = Recording(partial_f, flat, label, has_aux, name)
+        out = _scalar_output(record, label)
+        grads = flat.unflatten(record.pull([ones_like(out)]))
+        result = grads if not isinstance(argnums, int) else grads[0]
+        value = record.result()
+        return ((value, record.aux), result) if has_aux else (value, result)
+
+    return value_and_grad_f
+
+
+def _reject_argument(x: Any, path: str, label: str) -> None:
+    if is_complex(x.dtype):
+        raise complex_error(f"{label}: argument {path}")
+    raise GradientError(
+        f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have gradients. "
+        f"Convert it, e.g. {path}.astype('float32'), or exclude it from argnums."
+    )
+
+
+def _scalar_output(record: Recording, label: str) -> Any:
+    if not tree.is_leaf(tree.unflatten(record.out_tree, record.outs)):
+        raise GradientError(
+            f"{label}: the function must return one scalar, got {record.out_tree.num_leaves} values in "
+            f"{record.out_tree}. Return the loss alone, or (loss, rest) with has_aux=True."
+        )
+    (out,) = record.outs
+    if tuple(out.shape) != ():
+        raise GradientError(
+            f"{label}: the function must return a scalar, got an array of shape {tuple(out.shape)}. "
+            "Reduce it with .sum() or .mean(), or use jacrev for the whole Jacobian or vmap for one "
+            "gradient per example."
+        )
+    if is_complex(out.dtype):
+        raise complex_error(label)
+    if not is_float(out.dtype):
+        raise GradientError(
+            f"{label}: the function must return a floating-point scalar, got {out.dtype.name}. Convert "
+            "it with .astype('float32') if a gradient makes sense."
+        )
+    return out
+
+
+def grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., Any]:
+    """A function that returns the gradient of ``f``.
+
+    Args:
+        f: function that returns a real scalar.
+        argnums: which positional arguments to differentiate with respect to; each may be a tree.
+        has_aux: ``f`` returns ``(value, aux)``; the result is then ``(gradient, aux)``.
+        allow_int: permit integer leaves; their gradient has dtype ``float0``.
+
+    Returns:
+        a function of the same arguments; the gradient has the structure of the argument.
+
+    Raises:
+        GradientError: if the value is not a real scalar, or an argument is not floating-point.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> grad(fnp.tanh)(0.0)
+    Array(1., dtype=float32)
+    """
+    both = value_and_grad(f, argnums, has_aux, allow_int)
+
+    @wraps(f, updated=())
+    def grad_f(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return grad_f

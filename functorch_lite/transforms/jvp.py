@@ -1,0 +1,284 @@
+"""``jvp``, ``linearize``, ``linear_transpose``: forward mode and linear maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core import tree
+from functorch_lite.core.array import Array, is_arraylike, is_weak, lift, wrap
+from functorch_lite.core.dtypes import float0, is_complex, is_float
+from functorch_lite.core.graph import Eqn, Graph, Var
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, Whole
+from functorch_lite.core.trace import function_name
+from functorch_lite.errors import GradientError, TreeError
+from functorch_lite.ops import add, cast, full
+from functorch_lite.ops.families import unbroadcast
+from functorch_lite.transforms.arguments import (
+    Flat,
+    finish,
+    leaf_paths,
+    outputs_as_arrays,
+)
+from functorch_lite.transforms.call import call_graph, flatten_calls
+from functorch_lite.transforms.forward import JVPTrace, JVPTracer
+from functorch_lite.transforms.reverse import complex_error
+from functorch_lite.transforms.stage import PartialStageTrace, stage
+
+__all__ = ["jvp", "linear_transpose", "linearize"]
+
+
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> Any:
+    """Value of a function and its derivative along given tangents.
+
+    Args:
+        f: function of trees of arrays.
+        primals: tuple of arguments.
+        tangents: tuple of the same structure, shapes and dtypes; for integer leaves anything (ignored).
+        has_aux: ``f`` returns ``(output, aux)``.
+
+    Returns:
+        ``(output, output_tangent)``, or ``(output, output_tangent, aux)``.
+
+    Raises:
+        TreeError, GradientError: if the tangents do not fit the primals.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> jvp(fnp.sin, (0.0,), (2.0,))
+    (Array(0., dtype=float32), Array(2., dtype=float32))
+
+    Source: forward accumulation, Griewank and Walther, Evaluating Derivatives, chapter 3.
+    """
+    label = f"jvp of {function_name(f)}"
+    flat = Flat(tuple(primals), lambda: leaf_paths(f, primals), label)
+    ts = _tangents(flat, tuple(tangents), label)
+    with JVPTrace(label) as trace:
+        assert isinstance(trace, JVPTrace)
+        args = [trace.tracer(x, t, w) for x, t, w in zip(flat.arrays, ts, flat.weak, strict=True)]
+        out = f(*flat.unflatten(args))
+        aux = None
+        if has_aux:
+            out, aux = out
+            aux = tree.map(lambda x: _primal(x, trace), aux)
+        outs, weak, out_tree = outputs_as_arrays(out, function_name(f), label)
+    values, dots = [], []
+    for o, w in zip(outs, weak, strict=True):
+        value = _primal(o, trace)
+        values.append(finish(value, w, o))
+        dots.append(finish(_tangent(o, trace), w, o))
+    result = tree.unflatten(out_tree, values), tree.unflatten(out_tree, dots)
+    return (*result, aux) if has_aux else result
+
+
+def _primal(x: Any, trace: JVPTrace) -> Any:
+    return x.primal if type(x) is JVPTracer and x.trace is trace else x
+
+
+def _tangent(x: Any, trace: JVPTrace) -> Any:
+    """The tangent of an output, zeros where it does not depend on the inputs."""
+    if type(x) is JVPTracer and x.trace is trace:
+        return x.tangent
+    return zero_tangent(x.shape, x.dtype)
+
+
+def zero_tangent(shape: Sequence[int], dtype: Any) -> Any:
+    """Zeros of the tangent dtype: ``float0`` for discrete values."""
+    if is_float(dtype) or is_complex(dtype):
+        return full(shape=tuple(shape), dtype=dtype, value=0)
+    return wrap(np.zeros(tuple(shape), float0))
+
+
+def _tangents(flat: Flat, tangents: Any, label: str) -> list[Any]:
+    leaves, treedef = tree.flatten(tangents)
+    if treedef != flat.treedef:
+        raise TreeError(
+            f"{label}: primals have structure {flat.treedef}, tangents {treedef}; they must be equal. "
+            "Both are tuples with one entry per argument, e.g. jvp(f, (x,), (t,))."
+        )
+    out: list[Any] = []
+    for i, (x, leaf) in enumerate(zip(flat.arrays, leaves, strict=True)):
+        if is_complex(x.dtype):
+            raise complex_error(label)
+        if not is_float(x.dtype):
+            out.append(None)
+            continue
+        t = lift(leaf)
+        if tuple(t.shape) != tuple(x.shape):
+            raise GradientError(
+                f"{label}: tangent {i} has shape {tuple(t.shape)}, its primal {tuple(x.shape)}; they "
+                "must be equal."
+            )
+        if t.dtype != x.dtype:
+            if not (is_weak(leaf) or isinstance(leaf, bool) or flat.weak[i]):
+                raise GradientError(
+                    f"{label}: tangent {i} is {t.dtype.name}, its primal {x.dtype.name}. Convert it with "
+                    f"t.astype({x.dtype.name!r})."
+                )
+            t = cast(t, dtype=x.dtype)
+        out.append(t)
+    return out
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """Value of a function and its derivative as a linear function that repeats no primal work.
+
+    Args:
+        f: function of trees of arrays.
+        primals: the arguments.
+
+    Returns:
+        ``(output, f_jvp)``; ``f_jvp(*tangents)`` returns the output's tangent.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> y, f_jvp = linearize(fnp.sin, 0.0)
+    >>> f_jvp(2.0)
+    Array(2., dtype=float32)
+    """
+    label = f"linearize of {function_name(f)}"
+    flat = Flat(primals, lambda: leaf_paths(f, primals), label)
+    with PartialStageTrace(label) as partial:
+        assert isinstance(partial, PartialStageTrace)
+        ts = []
+        for x in flat.arrays:
+            if is_complex(x.dtype):
+                raise complex_error(label)
+            ts.append(partial.arg(x.aval) if is_float(x.dtype) else None)
+        with JVPTrace(label) as trace:
+            assert isinstance(trace, JVPTrace)
+            args = [trace.tracer(x, t, w) for x, t, w in zip(flat.arrays, ts, flat.weak, strict=True)]
+            out = f(*flat.unflatten(args))
+            outs, weak, out_tree = outputs_as_arrays(out, function_name(f), label)
+        dots = [_tangent(o, trace) for o in outs]
+        graph = partial.graph(dots, "linearized")
+    values = [finish(_primal(o, trace), w, o) for o, w in zip(outs, weak, strict=True)]
+
+    def f_jvp(*tangents: Any) -> Any:
+        given = [t for t in _tangents(flat, tangents, label) if t is not None]
+        found = [finish(t, w, o) for t, w, o in zip(call_graph(graph, given), weak, outs, strict=True)]
+        return tree.unflatten(out_tree, found)
+
+    return tree.unflatten(out_tree, values), f_jvp
+
+
+def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]:
+    """The transpose of a linear function.
+
+    Args:
+        f: function of trees of real arrays, linear in all of them together.
+        primals: example arguments; only shapes and dtypes matter (``ShapeDtypeStruct`` will do).
+
+    Returns:
+        a function from cotangents of the output to a tuple of cotangents of the arguments.
+
+    Raises:
+        GradientError: naming the operation that is not linear.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> linear_transpose(lambda x: 3 * x, fnp.asarray(1.0))(fnp.asarray(2.0))
+    (Array(6., dtype=float32),)
+    """
+    label = f"linear_transpose of {function_name(f)}"
+    leaves, treedef = tree.flatten(primals)
+    avals = [lift(x).aval if is_arraylike(x) else x for x in leaves]
+    out_tree: list[Any] = []
+
+    def flat_f(*args: Any) -> list[Array]:
+        outs, _, found = outputs_as_arrays(
+            f(*tree.unflatten(treedef, args)), function_name(f), label
+        )
+        out_tree[:] = [found]
+        return outs
+
+    graph = flatten_calls(stage(flat_f, avals, label))
+
+    def transposed(ct: Any) -> Any:
+        cts, have = tree.flatten(ct)
+        if have != out_tree[0]:
+            raise TreeError(f"{label}: the cotangent has structure {have}, the output {out_tree[0]}")
+        lifted = []
+        for leaf, var in zip(cts, graph.outputs, strict=True):
+            x = lift(leaf)
+            if tuple(x.shape) != var.aval.shape:
+                raise GradientError(
+                    f"{label}: cotangent of shape {tuple(x.shape)} for an output of {var.aval.shape}"
+                )
+            lifted.append(x if x.dtype == var.aval.dtype else cast(x, dtype=var.aval.dtype))
+        return tree.unflatten(treedef, _transpose(graph, lifted, label))
+
+    return transposed
+
+
+def _transpose(graph: Graph, cts: Sequence[Any], label: str) -> list[Any]:
+    linear: set[Var] = set(graph.inputs)
+    known: dict[Var, Any] = dict(graph.consts)
+    for eqn in graph.eqns:
+        if any(v in linear for v in eqn.inputs):
+            linear.update(eqn.outputs)
+        else:
+            out = eqn.op(*[known[v] for v in eqn.inputs], **eqn.params)
+            known.update(zip(eqn.outputs, out if eqn.op.multi else (out,), strict=True))
+    found: dict[Var, Any] = {}
+
+    def put(var: Var, ct: Any) -> None:
+        found[var] = add(found[var], ct) if var in found else ct
+
+    for var, ct in zip(graph.outputs, cts, strict=True):
+        if var in linear:
+            put(var, ct)
+    for eqn in reversed(graph.eqns):
+        if not any(v in found for v in eqn.outputs):
+            continue
+        got = [found.pop(v, None) for v in eqn.outputs]
+        wants = [v in linear for v in eqn.inputs]
+        if not any(wants):
+            continue
+        _check_linear(eqn, linear, label)
+        args = [known.get(v, v.aval) for v in eqn.inputs]
+        for var, want, g in zip(
+            eqn.inputs, wants, pull_eqn(eqn, got if eqn.op.multi else got[0], args, wants), strict=True
+        ):
+            if want and g is not None:
+                put(var, g)
+    return [
+        found[v] if v in found else full(shape=v.aval.shape, dtype=v.aval.dtype, value=0)
+        for v in graph.inputs
+    ]
+
+
+def pull_eqn(eqn: Eqn, ct: Any, args: list[Any], wants: list[bool]) -> Sequence[Any]:
+    """Cotangents of an equation's operands by its op's reverse rules."""
+    op = eqn.op
+    if isinstance(op.vjp, Whole):
+        found: Sequence[Any] = op.vjp.fn(ct, None, args, eqn.params, wants)
+        return found
+    out: list[Any] = []
+    for i, want in enumerate(wants):
+        rule = op.rule_for(op.vjp, i) if want else None
+        if rule is None:
+            out.append(None)
+            continue
+        g = rule(ct, None, args, eqn.params, op.which(i))
+        out.append(unbroadcast(g, args[i].shape) if op.unbroadcasts else g)
+    return out
+
+
+def _check_linear(eqn: Eqn, linear: set[Var], label: str) -> None:
+    op = eqn.op
+    bad = op.vjp is NOT_DIFFERENTIABLE
+    positions = [i for i, v in enumerate(eqn.inputs) if v in linear]
+    if isinstance(op.vjp, Whole):
+        bad = "ans" in op.vjp.saves or "args" in op.vjp.saves
+    elif not bad:
+        for i in positions:
+            rule = op.rule_for(op.vjp, i)
+            needs = () if rule is None else rule.args
+            bad |= rule is None or rule.ans or any(k in needs for k in positions)
+    if bad:
+        raise GradientError(
+            f"{label}: {op.name} at {eqn.location()} is not linear in the function's arguments. Use vjp, "
+            "which transposes the derivative at a point."
+        )

@@ -1,0 +1,225 @@
+"""Staging: traces that write ops down instead of running them.
+
+``StageTrace`` writes down everything (``jit``, ``make_graph``). ``PartialStageTrace`` writes down only what
+depends on its inputs and runs the rest at once (``linearize``).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from functorch_lite.core.array import Array, Tracer, raise_escaped
+from functorch_lite.core.aval import Aval
+from functorch_lite.core.graph import Eqn, Graph, Var
+from functorch_lite.core.op import Op
+from functorch_lite.core.trace import PACKAGE_DIR, Trace
+from functorch_lite.errors import NonConcreteError
+
+_new = object.__new__
+_getframe = sys._getframe
+
+
+class StageTracer(Tracer):
+    """A value of the graph being written."""
+
+    __slots__ = ("aval", "var")
+
+    var: Var
+    aval: Aval  # type: ignore[assignment]
+
+    shape = property(attrgetter("aval.shape"))
+    dtype = property(attrgetter("aval.dtype"))
+
+    def __repr__(self) -> str:
+        return f"StageTracer({self.aval.short()}, in {self.trace.label})"
+
+    def made_at(self) -> str:
+        """Where the user computed this value."""
+        trace = self.trace
+        assert isinstance(trace, StageTrace)
+        for eqn in trace.eqns:
+            if self.var in eqn.outputs:
+                return eqn.location()
+        return f"the argument {self.var.name}"
+
+    def concrete(self, wanted: str) -> Any:
+        """There is no value: name the arguments it depends on, the line, and the remedy."""
+        trace = self.trace
+        assert isinstance(trace, StageTrace)
+        raise NonConcreteError(trace.no_value_message(self, wanted))
+
+
+class StageTrace(Trace):
+    """Writes every op into a graph.
+
+    Attributes:
+        eqns: the equations so far.
+        consts: variables of captured arrays.
+    """
+
+    __slots__ = ("consts", "eqns", "ids", "inputs")
+
+    partial = False
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label)
+        self.eqns: list[Eqn] = []
+        self.consts: dict[Var, Array] = {}
+        self.ids: dict[int, Var] = {}
+        self.inputs: list[Var] = []
+
+    def arg(self, aval: Aval, name: str | None = None, weak: bool = False) -> StageTracer:
+        """A new input."""
+        var = Var(aval, name)
+        self.inputs.append(var)
+        return self.tracer(var, weak)
+
+    def tracer(self, var: Var, weak: bool = False) -> StageTracer:
+        """The tracer of a variable."""
+        out = _new(StageTracer)
+        out.trace, out.var, out.aval, out.weak = self, var, var.aval, weak
+        return out
+
+    def var_of(self, x: Any) -> Var:
+        """The variable of a value; values from outside are captured."""
+        if x.__class__ is StageTracer and x.trace is self:
+            var: Var = x.var
+            return var
+        if isinstance(x, Tracer) and not x.trace.alive:
+            raise_escaped(x)
+        found = self.ids.get(id(x))
+        if found is None:
+            found = self.ids[id(x)] = Var(x.aval)
+            self.consts[found] = x
+        return found
+
+    def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        inputs: list[Var] = []
+        avals: list[Aval] = []
+        known = True
+        for a in args:
+            if a.__class__ is StageTracer and a.trace is self:
+                var = a.var
+                known = False
+            elif a.__class__ is Array:
+                key = id(a)
+                var = self.ids.get(key)
+                if var is None:
+                    data = a._data
+                    aval = _new(Aval)
+                    aval.shape, aval.dtype, aval.weak = data.shape, data.dtype, False
+                    var = _new(Var)
+                    var.aval, var.name = aval, None
+                    self.ids[key] = var
+                    self.consts[var] = a
+            elif self.partial:
+                var = a
+            else:
+                var = self.var_of(a)
+            inputs.append(var)
+            avals.append(var.aval)
+        if self.partial:
+            if known:
+                return op(*args, **params)
+            if op.partial is not None:
+                return op.partial(self, args, params)
+            inputs = [v if v.__class__ is Var else self.var_of(v) for v in inputs]
+        out = op.aval(*avals, **params)
+        frame = _getframe(2)
+        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
+            frame = frame.f_back
+        eqn = _new(Eqn)
+        eqn.op = op
+        eqn.inputs = tuple(inputs)
+        eqn.params = params
+        eqn.source = frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        self.eqns.append(eqn)
+        if op.multi:
+            eqn.outputs = tuple(Var(a) for a in out)
+            return tuple(self.tracer(v) for v in eqn.outputs)
+        var = _new(Var)
+        var.aval, var.name = out, None
+        eqn.outputs = (var,)
+        result = _new(StageTracer)
+        result.trace, result.var, result.aval, result.weak = self, var, out, False
+        return result
+
+    def graph(self, outputs: Sequence[Any], name: str) -> Graph:
+        """The finished graph with the given values as outputs."""
+        return Graph(self.inputs, self.eqns, [self.var_of(o) for o in outputs], self.consts, name)
+
+    def sources_of(self, x: StageTracer) -> list[Var]:
+        """The inputs that a value depends on, in order."""
+        defined = {v: e for e in self.eqns for v in e.outputs}
+        seen: set[Var] = set()
+        todo = [x.var]
+        while todo:
+            var = todo.pop()
+            if var not in seen:
+                seen.add(var)
+                if var in defined:
+                    todo.extend(defined[var].inputs)
+        return [v for v in self.inputs if v in seen]
+
+    def no_value_message(self, x: StageTracer, wanted: str) -> str:
+        """Why Python cannot have a value now, and what to write instead."""
+        names = [v.name or "an argument" for v in self.sources_of(x)]
+        depends = (
+            f"It depends on the argument{'s' * (len(names) > 1)} {', '.join(names)}."
+            if names
+            else "It depends on no argument, but everything inside is traced."
+        )
+        from_line = self.made_line(x)
+        return (
+            f"{wanted} needs the value of a traced array ({x.aval.short()}) inside {self.label}, where "
+            f"only shapes and dtypes are known. {depends}{from_line} {remedy_for(wanted)}"
+        )
+
+    def made_line(self, x: StageTracer) -> str:
+        """Where the user asked for the value."""
+        frame = _getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
+            frame = frame.f_back  # type: ignore[assignment]
+        if frame is None:
+            return ""
+        code = frame.f_code
+        return f" Asked for at {code.co_filename}:{frame.f_lineno} ({code.co_name})."
+
+
+def remedy_for(wanted: str) -> str:
+    """One change that lets the function be traced."""
+    if wanted.startswith("bool"):
+        return (
+            "Choose between values with numpy.where(condition, a, b), between computations with "
+            "lax.cond, or mark the argument static with jit(f, static_argnums=...)."
+        )
+    if wanted.startswith(("int", "operator.index", "range")):
+        return "Mark the argument static with jit(f, static_argnums=...) if it decides a shape or a loop."
+    return "Use functorch_lite.numpy instead of NumPy on it, or compute this part outside jit."
+
+
+class PartialStageTrace(StageTrace):
+    """Writes down only the ops that depend on its inputs."""
+
+    __slots__ = ()
+    partial = True
+
+
+def stage(
+    f: Callable[..., Sequence[Any]],
+    avals: Sequence[Aval],
+    label: str,
+    names: Sequence[str | None] | None = None,
+    weak: Sequence[bool] | None = None,
+) -> Graph:
+    """The graph of a function of flat arguments that returns a flat sequence of arrays."""
+    names = names or [None] * len(avals)
+    with StageTrace(label) as trace:
+        assert isinstance(trace, StageTrace)
+        weak = weak or [False] * len(avals)
+        args = [trace.arg(a, n, w) for a, n, w in zip(avals, names, weak, strict=True)]
+        outs = f(*args)
+    return trace.graph(outs, "graph")

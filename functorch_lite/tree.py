@@ -1,0 +1,41 @@
+"""Pytree utilities: ``map``, ``flatten``, ``leaves`` … (see :mod:`functorch_lite.core.tree`)."""
+
+from __future__ import annotations
+
+from functorch_lite.core.tree import (
+    PyTreeDef,
+    all_leaves,
+    flatten,
+    flatten_with_path,
+    leaves,
+    leaves_with_path,
+    map,
+    map_with_path,
+    path_str,
+    reduce,
+    register_dataclass,
+    register_pytree_node,
+    register_pytree_node_class,
+    structure,
+    transpose,
+    unflatten,
+)
+
+__all__ = [
+    "PyTreeDef",
+    "all_leaves",
+    "flatten",
+    "flatten_with_path",
+    "leaves",
+    "leaves_with_path",
+    "map",
+    "map_with_path",
+    "path_str",
+    "reduce",
+    "register_dataclass",
+    "register_pytree_node",
+    "register_pytree_node_class",
+    "structure",
+    "transpose",
+    "unflatten",
+]
