@@ -183,9 +183,12 @@ def elementwise(
         a = avals[lead]
         dtype, shape = a.dtype, a.shape
         for b in avals:
-            if b.shape != shape:
-                shape = _broadcast(name, operands, avals)
-                break
+            other = b.shape
+            if other != shape and other:
+                if shape:
+                    shape = _broadcast(name, operands, avals)
+                    break
+                shape = other
         for i in shared:
             if avals[i].dtype is not dtype and avals[i].dtype != dtype:
                 _dtype_mismatch(name, operands, avals)
