@@ -88,7 +88,7 @@ DTYPES: tuple[DType, ...] = (
 """Every dtype an array may have."""
 
 SCALAR_TYPES = (bool, int, float, complex)
-"""Python's scalar types. np.float64 and np.complex128 derive from two of them: they are weak too."""
+"""Python's scalar types; np.float64 and np.complex128 derive from them, so they are weak too."""
 
 
 def default_float() -> DType:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.array import Array, Tracer
+from functorch_lite.core.array import Array, Tracer, wrap
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import bfloat16
-from functorch_lite.core.op import REGISTRY, Op, namespace_of, output_avals
+from functorch_lite.core.op import REGISTRY, Op, check_same_device, namespace_of, output_avals
 from functorch_lite.errors import GraphError
 
 
@@ -150,9 +150,12 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
     ]  # fmt: skip
 
     def program(*datas: Any) -> tuple[Any, ...]:
+        xp = namespace_of([*datas, *consts.values()])
         env = dict(zip(graph.inputs, datas, strict=True))
         env.update(consts)
-        xp = namespace_of([*datas, *consts.values()])
+        if xp is not np:
+            check_same_device(graph.name, [wrap(d) for d in datas])
+            env = {v: xp.asarray(d) for v, d in env.items()}
         for op, inputs, outputs, params, dead in steps:
             out = op.eager_for(xp)(*[env[v] for v in inputs], **params)
             if op.multi:

@@ -300,50 +300,87 @@ def device_of(data: Any) -> str:
     return "cpu" if isinstance(data, np.ndarray) else f"cuda:{data.device.id}"
 
 
+def device_behind(x: Any) -> str | None:
+    """The device of the concrete array behind a value, or None while it is only staged."""
+    while isinstance(x, Tracer):
+        inner = getattr(x, "primal", None)
+        x = getattr(x, "value", None) if inner is None else inner
+    return device_of(x._data) if isinstance(x, Array) else None
+
+
+def gpu_among(args: Sequence[Any]) -> str | None:
+    """The device of the first value that is on a GPU."""
+    for arg in args:
+        place = device_behind(arg)
+        if place is not None and place != "cpu":
+            return place
+    return None
+
+
 def check_same_device(name: str, args: Sequence[Any]) -> None:
-    """Raise if the operands of ``name`` live on different devices."""
-    places = [device_of(a._data) for a in args]
-    if len(set(places)) > 1:
-        listed = ", ".join(f"argument {i} on {place}" for i, place in enumerate(places))
+    """Raise if the operands of ``name`` live on different devices; scalars go anywhere."""
+    places = [(i, device_of(a._data)) for i, a in enumerate(args) if a.ndim]
+    if len({place for _, place in places}) > 1:
+        listed = ", ".join(f"argument {i} on {place}" for i, place in places)
         raise DeviceError(
             f"{name} got operands on different devices: {listed}. Move one of them first, e.g. "
-            f"device_put(x, {places[0]!r})"
+            f"device_put(x, {places[0][1]!r})."
         )
 
 
 def enable_devices() -> None:
     """Let eager calls look at where their operands live; done once, when a GPU array first appears."""
+    Op.__call__ = _call_on_device  # type: ignore[method-assign]
 
-    def call(self: Op, *args: Any, **params: Any) -> Any:
-        trace = state.trace
+
+def devices_enabled() -> bool:
+    """Whether an array has ever been put on a GPU."""
+    return Op.__call__ is _call_on_device
+
+
+def _call_on_device(self: Op, *args: Any, **params: Any) -> Any:
+    """``Op.__call__`` where operands may be on a GPU; what rules allocate goes to the same device."""
+    trace = state.trace
+    was = state.device
+    state.device = gpu_among(args) or was
+    try:
         if trace is None:
             try:
                 datas = [a._data for a in args]
-                out = state.run(self.eager_for(namespace_of(datas)), *datas, **params)
+                xp = namespace_of(datas)
+                if xp is not np:
+                    datas = scalars_to(xp, datas)
+                out = state.run(self.eager_for(xp), *datas, **params)
             except Exception as error:
                 self._diagnose(error, args, params)
             return tuple(map(_wrap_any, out)) if self.multi else _wrap_any(out)
         state.trace = trace.parent
-        try:
-            return trace.process(self, args, params)
-        finally:
-            state.trace = trace
+        return trace.process(self, args, params)
+    finally:
+        state.trace = trace
+        state.device = was
 
-    Op.__call__ = call  # type: ignore[method-assign]
+
+def scalars_to(xp: Any, datas: Sequence[Any]) -> list[Any]:
+    """Move 0-d CPU arrays (constants of rules, Python scalars) to where the others are."""
+    return [xp.asarray(d) if isinstance(d, np.ndarray) and d.ndim == 0 else d for d in datas]
 
 
 def namespace_of(datas: Sequence[Any]) -> Any:
     """The array module that made ``datas``; the default device's where there are none."""
     for data in datas:
         if not isinstance(data, np.ndarray):
-            import cupy
-
-            return cupy
-    if not datas and state.device is not None:
-        import cupy
-
-        return cupy
+            return cupy_module()
+    if not datas and state.device is not None and state.device != "cpu":
+        return cupy_module()
     return np
+
+
+def cupy_module() -> Any:
+    """CuPy, imported when first needed."""
+    import cupy
+
+    return cupy
 
 
 def _first_parameter(fn: Callable[..., Any]) -> str | None:

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.array import Array, Tracer, wrap
+from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import DTYPES, float32, is_float
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Rule, Whole, whole_vjp
-from functorch_lite.core.trace import state
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 
 __all__ = [
@@ -57,18 +56,9 @@ def const(value: Any, dtype: np.dtype[Any]) -> Array:
 
 
 def full_like(x: Array, value: Any) -> Array:
-    """An array of ``x``'s shape and dtype filled with a Python scalar; allocates under the trace."""
+    """An array of ``x``'s shape and dtype filled with a Python scalar."""
     found: Array = REGISTRY["full"](shape=tuple(x.shape), dtype=x.dtype, value=value)
-    if state.trace is None and not isinstance(x, Tracer) and type(x._data) is not np.ndarray:
-        return wrap(_like_device(found._data, x._data))
     return found
-
-
-def _like_device(data: Any, like: Any) -> Any:
-    import cupy
-
-    with like.device:
-        return cupy.asarray(data)
 
 
 def zeros_like(x: Array) -> Array:

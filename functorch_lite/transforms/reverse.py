@@ -16,7 +16,7 @@ from typing import Any
 from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import is_complex, is_inexact
-from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole, devices_enabled, gpu_among
 from functorch_lite.core.trace import Trace, state, user_location
 from functorch_lite.errors import GradientError
 from functorch_lite.ops import add
@@ -250,7 +250,9 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
         else:
             cts[node] = add(have, ct)
 
-    was = state.backward
+    was, device = state.backward, state.device
+    if devices_enabled():
+        state.device = gpu_among([ct for _, ct in seeds]) or device
     try:
         for node, ct in seeds:
             put(node, ct)
@@ -268,7 +270,7 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
                 if parent is not None and g is not None:
                     put(parent, g)
     finally:
-        state.backward = was
+        state.backward, state.device = was, device
     return roots
 
 
