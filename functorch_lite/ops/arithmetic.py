@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.dtypes import complex64, float32, float64
+from functorch_lite.core.op import Op
 from functorch_lite.errors import DtypeError
 from functorch_lite.ops import compare
 from functorch_lite.ops.families import (
@@ -38,7 +39,7 @@ def _real_part_dtype(dtype: Any, **_: Any) -> Any:
 
 # ------------------------------------------------------------------------------- sums and products
 # The sum of bools is their disjunction, the product their conjunction, as in NumPy.
-neg = elementwise("neg", np.negative, (lambda t: neg(t),), kinds="ifc", code="-{0}")
+neg: Op = elementwise("neg", np.negative, (lambda t: neg(t),), kinds="ifc", code="-{0}")
 add = elementwise(
     "add", np.add, (lambda t: t, lambda t: t), operands=("x", "y"), kinds="bifc", domain=_PLANE,
     code="{0} + {1}",
@@ -47,7 +48,7 @@ sub = elementwise(
     "sub", np.subtract, (lambda t: t, lambda t: neg(t)), operands=("x", "y"), kinds="ifc",
     domain=_PLANE, code="{0} - {1}",
 )  # fmt: skip
-mul = elementwise(
+mul: Op = elementwise(
     "mul", np.multiply, (lambda t, y: mul(t, y), lambda t, x: mul(t, x)), operands=("x", "y"),
     kinds="bifc", domain=_PLANE, code="{0} * {1}",
 )  # fmt: skip
@@ -65,7 +66,7 @@ def _div(xp: Any, x: Any, y: Any) -> Any:
     return quotient + inexact.astype(x.dtype)
 
 
-div = elementwise(
+div: Op = elementwise(
     "div",
     _div,
     (lambda t, y: div(t, y), lambda t, y, ans: neg(mul(t, div(ans, y)))),

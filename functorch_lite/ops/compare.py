@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.core.op import Op
 from functorch_lite.ops.families import NOT_DIFFERENTIABLE, elementwise, zeros_like
 
 _XY = ("x", "y")
@@ -85,7 +86,7 @@ def _select(xp: Any, cond: Any, x: Any, y: Any) -> Any:
     return xp.where(cond, x, y)
 
 
-select = elementwise(
+select: Op = elementwise(
     "select",
     _select,
     (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.dtypes import complex64, complex128, float32, float64
+from functorch_lite.core.op import Op
 from functorch_lite.errors import DtypeError
 from functorch_lite.ops.families import NOT_DIFFERENTIABLE, elementwise
 
@@ -82,7 +83,7 @@ complex = elementwise(
     domain=((-3.0, 3.0), (-3.0, 3.0)),
     code="complex({0}, {1})",
 )
-conj = elementwise("conj", np.conjugate, (lambda t: conj(t),), kinds="ifc", code="conj({0})")
+conj: Op = elementwise("conj", np.conjugate, (lambda t: conj(t),), kinds="ifc", code="conj({0})")
 
 
 def _real(xp: Any, x: Any) -> Any:

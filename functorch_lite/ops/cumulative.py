@@ -13,6 +13,7 @@ import numpy as np
 
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import int64, is_inexact
+from functorch_lite.core.op import Op
 from functorch_lite.ops import compare
 from functorch_lite.ops.arithmetic import add, mul, neg, sub
 from functorch_lite.ops.creation import iota
@@ -141,7 +142,7 @@ def _cumulative(name: str, eager: Any, kinds: str, jvp: Any, vjp: Any, **info: A
 
 
 # -------------------------------------------------------------------------------- sum and product
-cumsum = linear(
+cumsum: Op = linear(
     "cumsum",
     eager=half_safe(_scan("add")),
     aval=_aval("cumsum", "ifc"),

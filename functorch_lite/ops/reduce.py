@@ -9,6 +9,7 @@ import numpy as np
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import bfloat16, float32, int64
+from functorch_lite.core.op import Op
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import compare
 from functorch_lite.ops.arithmetic import div, mul
@@ -38,7 +39,7 @@ def _sum(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return xp.sum(x, axis=axes, dtype=x.dtype)
 
 
-reduce_sum = reduction(
+reduce_sum: Op = reduction(
     "reduce_sum",
     eager=_sum,
     jvp=lambda t, axes: reduce_sum(t, axes=axes),

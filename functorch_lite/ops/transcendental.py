@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.core.op import Op
 from functorch_lite.ops import compare
 from functorch_lite.ops.arithmetic import add, div, mul, neg, scale, square, sub
 from functorch_lite.ops.families import const, elementwise, half_safe, ones_like, zeros_like
@@ -164,7 +165,9 @@ cbrt = elementwise(
 
 # -------------------------------------------------------------------------------------- circle
 sin = elementwise("sin", np.sin, (lambda t, x: mul(t, cos(x)),), kinds="fc", code="sin({0})")
-cos = elementwise("cos", np.cos, (lambda t, x: neg(mul(t, sin(x))),), kinds="fc", code="cos({0})")
+cos: Op = elementwise(
+    "cos", np.cos, (lambda t, x: neg(mul(t, sin(x))),), kinds="fc", code="cos({0})"
+)
 tan = elementwise(
     "tan",
     np.tan,
@@ -217,7 +220,7 @@ atan2 = elementwise(
     domain=((-3.0, 3.0), (0.5, 3.0)),
     code="atan2({0}, {1})",
 )
-hypot = elementwise(
+hypot: Op = elementwise(
     "hypot",
     np.hypot,
     (
@@ -232,7 +235,7 @@ hypot = elementwise(
 
 # --------------------------------------------------------------------------------------- hyperbola
 sinh = elementwise("sinh", np.sinh, (lambda t, x: mul(t, cosh(x)),), kinds="fc", code="sinh({0})")
-cosh = elementwise("cosh", np.cosh, (lambda t, x: mul(t, sinh(x)),), kinds="fc", code="cosh({0})")
+cosh: Op = elementwise("cosh", np.cosh, (lambda t, x: mul(t, sinh(x)),), kinds="fc", code="cosh({0})")
 tanh = elementwise(
     "tanh",
     np.tanh,
