@@ -235,7 +235,9 @@ hypot: Op = elementwise(
 
 # --------------------------------------------------------------------------------------- hyperbola
 sinh = elementwise("sinh", np.sinh, (lambda t, x: mul(t, cosh(x)),), kinds="fc", code="sinh({0})")
-cosh: Op = elementwise("cosh", np.cosh, (lambda t, x: mul(t, sinh(x)),), kinds="fc", code="cosh({0})")
+cosh: Op = elementwise(
+    "cosh", np.cosh, (lambda t, x: mul(t, sinh(x)),), kinds="fc", code="cosh({0})"
+)
 tanh = elementwise(
     "tanh",
     np.tanh,
