@@ -48,7 +48,7 @@ def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], PyTreeDef]:
     >>> flatten({"b": 1, "a": (2, None)})[0]
     [2, 1]
     """
-    return optree.tree_flatten(tree, is_leaf, namespace=NAMESPACE)  # type: ignore[return-value]
+    return optree.tree_flatten(tree, is_leaf, namespace=NAMESPACE)
 
 
 def unflatten(treedef: PyTreeDef, leaves: Iterable[Any]) -> Any:
@@ -72,7 +72,7 @@ def leaves(tree: Any, is_leaf: IsLeaf = None) -> list[Any]:
 
 def structure(tree: Any, is_leaf: IsLeaf = None) -> PyTreeDef:
     """The structure of a tree: everything but its leaves."""
-    return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)  # type: ignore[arg-type]
+    return optree.tree_structure(tree, is_leaf, namespace=NAMESPACE)
 
 
 def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) -> Any:
@@ -174,7 +174,7 @@ def is_leaf(x: Any) -> bool:
 def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[Any, Any]], PyTreeDef]:
     """Pairs of (path, leaf), and the structure. A path is a tuple of keys, indices and field names."""
     paths, found, treedef = optree.tree_flatten_with_path(tree, is_leaf, namespace=NAMESPACE)
-    return list(zip(paths, found, strict=True)), treedef  # type: ignore[return-value]
+    return list(zip(paths, found, strict=True)), treedef
 
 
 def leaves_with_path(tree: Any, is_leaf: IsLeaf = None) -> list[tuple[Any, Any]]:
@@ -220,7 +220,7 @@ def register_pytree_node(
     def unflatten_node(aux: Any, children: Iterable[Any]) -> Any:
         return unflatten_func(aux, children)
 
-    optree.register_pytree_node(cls, flatten_func, unflatten_node, namespace=NAMESPACE)  # type: ignore[arg-type]
+    optree.register_pytree_node(cls, flatten_func, unflatten_node, namespace=NAMESPACE)
 
 
 def register_pytree_node_class(cls: _C) -> _C:

@@ -30,7 +30,7 @@ class BatchTracer(Tracer):
         return make_aval(self.shape, self.dtype, self.weak)
 
     def __repr__(self) -> str:
-        return f"BatchTracer(shape={self.shape}, dtype={self.dtype.name}, in {self.trace.label})"
+        return f"BatchTracer(shape={self.shape}, dtype={self.dtype.name}, in {self._trace.label})"
 
 
 class BatchTrace(Trace):
@@ -51,7 +51,7 @@ class BatchTrace(Trace):
     def tracer(self, value: Array, weak: bool = False) -> BatchTracer:
         """A mapped value from one whose axis 0 is the mapped axis."""
         out = _new(BatchTracer)
-        out.trace, out.value, out.weak = self, value, weak
+        out._trace, out.value, out.weak = self, value, weak
         out.shape = value.shape[1:]
         return out
 
@@ -60,7 +60,7 @@ class BatchTrace(Trace):
         batched: list[bool] = []
         live = False
         for a in args:
-            if a.__class__ is BatchTracer and a.trace is self:
+            if a.__class__ is BatchTracer and a._trace is self:
                 values.append(a.value)
                 batched.append(True)
                 live = True
@@ -73,7 +73,7 @@ class BatchTrace(Trace):
         if op.multi:
             return tuple(self.tracer(o) for o in out)
         result = _new(BatchTracer)
-        result.trace = self
+        result._trace = self
         result.value = out
         result.shape = out.shape[1:]
         result.weak = False
@@ -81,7 +81,7 @@ class BatchTrace(Trace):
 
     def lower(self, x: Any) -> Array:
         """The value with the mapped axis in front; a value that does not vary is broadcast."""
-        if x.__class__ is BatchTracer and x.trace is self:
+        if x.__class__ is BatchTracer and x._trace is self:
             value: Array = x.value
             return value
         out: Array = broadcast_to(x, shape=(self.size, *x.shape))

@@ -80,7 +80,7 @@ def _reverse_graphs(graph: Graph, wants: list[bool]) -> tuple[Graph, Graph, list
                 for a, w in zip(args, wants, strict=True)
             ]
             outs = evaluate(graph, roots)
-        live = [type(o) is GradTracer and o.trace is grad_trace for o in outs]
+        live = [type(o) is GradTracer and o._trace is grad_trace for o in outs]
         primal_outs = [o.primal if alive else o for o, alive in zip(outs, live, strict=True)]
     trace.alive = True
     back = StageTrace(f"the backward pass of {graph.name}")
@@ -93,7 +93,7 @@ def _reverse_graphs(graph: Graph, wants: list[bool]) -> tuple[Graph, Graph, list
     back_outs = [back.var_of(r) for r in results if r is not None]
     trace.alive = False
     residuals = [
-        (v, c) for v, c in back.consts.items() if isinstance(c, StageTracer) and c.trace is trace
+        (v, c) for v, c in back.consts.items() if isinstance(c, StageTracer) and c._trace is trace
     ]
     held = {v for v, _ in residuals}
     consts = {v: c for v, c in back.consts.items() if v not in held}
@@ -146,7 +146,7 @@ def _forward_graph(graph: Graph, mask: tuple[bool, ...]) -> tuple[Graph, list[bo
             assert isinstance(trace, JVPTrace)
             pairs = [trace.tracer(p, next(ts) if m else None) for p, m in zip(primals, mask, strict=True)]
             outs = evaluate(graph, pairs)
-        live = [type(o) is JVPTracer and o.trace is trace for o in outs]
+        live = [type(o) is JVPTracer and o._trace is trace for o in outs]
         out_mask[:] = live
         primal_outs = [o.primal if alive else o for o, alive in zip(outs, live, strict=True)]
         return primal_outs + [o.tangent for o, alive in zip(outs, live, strict=True) if alive]
@@ -219,7 +219,7 @@ def flatten_calls(graph: Graph) -> Graph:
 def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
     """Run what does not depend on unknown operands now; write down the rest."""
     graph: Graph = params["graph"]
-    unknown = tuple(type(a) is StageTracer and a.trace is trace for a in args)
+    unknown = tuple(type(a) is StageTracer and a._trace is trace for a in args)
     key = ("partial", unknown)
     if key not in graph.memo:
         graph.memo[key] = split(flatten_calls(graph), unknown)

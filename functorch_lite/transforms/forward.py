@@ -52,7 +52,7 @@ class JVPTrace(Trace):
         if tangent is None:
             return primal
         out = _new(JVPTracer)
-        out.trace, out.primal, out.tangent, out.weak = self, primal, tangent, weak
+        out._trace, out.primal, out.tangent, out.weak = self, primal, tangent, weak
         return out
 
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -60,7 +60,7 @@ class JVPTrace(Trace):
         tangents: list[Any] = []
         live = False
         for a in args:
-            if a.__class__ is JVPTracer and a.trace is self:
+            if a.__class__ is JVPTracer and a._trace is self:
                 primals.append(a.primal)
                 tangents.append(a.tangent)
                 live = True

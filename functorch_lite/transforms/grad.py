@@ -55,7 +55,7 @@ class Recording:
             if has_aux:
                 self.aux = tree.map(lambda x: _primal(x, trace), self.aux)
         self.nodes = [
-            o.node if type(o) is GradTracer and o.trace is trace else None for o in outs
+            o.node if type(o) is GradTracer and o._trace is trace else None for o in outs
         ]
         self.outs = [_primal(o, trace) for o in outs]
 
@@ -85,7 +85,7 @@ class Recording:
 
 
 def _primal(x: Any, trace: GradTrace) -> Any:
-    return x.primal if type(x) is GradTracer and x.trace is trace else x
+    return x.primal if type(x) is GradTracer and x._trace is trace else x
 
 
 def _split_aux(out: Any, label: str) -> tuple[Any, Any]:

@@ -75,12 +75,12 @@ def jvp(
 
 
 def _primal(x: Any, trace: JVPTrace) -> Any:
-    return x.primal if type(x) is JVPTracer and x.trace is trace else x
+    return x.primal if type(x) is JVPTracer and x._trace is trace else x
 
 
 def _tangent(x: Any, trace: JVPTrace) -> Any:
     """The tangent of an output, zeros where it does not depend on the inputs."""
-    if type(x) is JVPTracer and x.trace is trace:
+    if type(x) is JVPTracer and x._trace is trace:
         return x.tangent
     return zero_tangent(x.shape, x.dtype)
 

@@ -104,7 +104,7 @@ class GradTrace(Trace):
         mask = 0
         bit = 1
         for a in args:
-            if a.__class__ is GradTracer and a.trace is self:
+            if a.__class__ is GradTracer and a._trace is self:
                 primals.append(a.primal)
                 parents.append(a.node)
                 mask |= bit
@@ -144,7 +144,7 @@ class GradTrace(Trace):
         node.index = next(self.counter)
         node.where = user_location() if self.debug else None
         out = _new(GradTracer)
-        out.trace = self
+        out._trace = self
         out.primal = ans
         out.node = node
         out.weak = False
@@ -210,7 +210,7 @@ def primals_avals(primals: Sequence[Any]) -> list[Any]:
 
 def _tracer(trace: GradTrace, primal: Array, node: Node, weak: bool) -> GradTracer:
     out = _new(GradTracer)
-    out.trace, out.primal, out.node, out.weak = trace, primal, node, weak
+    out._trace, out.primal, out.node, out.weak = trace, primal, node, weak
     return out
 
 

@@ -25,29 +25,29 @@ _getframe = sys._getframe
 class StageTracer(Tracer):
     """A value of the graph being written."""
 
-    __slots__ = ("aval", "var")
+    __slots__ = ("_var", "aval")
 
-    var: Var
+    _var: Var
     aval: Aval  # type: ignore[assignment]
 
     shape = property(attrgetter("aval.shape"))
     dtype = property(attrgetter("aval.dtype"))
 
     def __repr__(self) -> str:
-        return f"StageTracer({self.aval.short()}, in {self.trace.label})"
+        return f"StageTracer({self.aval.short()}, in {self._trace.label})"
 
     def made_at(self) -> str:
         """Where the user computed this value."""
-        trace = self.trace
+        trace = self._trace
         assert isinstance(trace, StageTrace)
         for eqn in trace.eqns:
-            if self.var in eqn.outputs:
+            if self._var in eqn.outputs:
                 return eqn.location()
-        return f"the argument {self.var.name}"
+        return f"the argument {self._var.name}"
 
     def concrete(self, wanted: str) -> Any:
         """There is no value: name the arguments it depends on, the line, and the remedy."""
-        trace = self.trace
+        trace = self._trace
         assert isinstance(trace, StageTrace)
         raise NonConcreteError(trace.no_value_message(self, wanted))
 
@@ -80,15 +80,15 @@ class StageTrace(Trace):
     def tracer(self, var: Var, weak: bool = False) -> StageTracer:
         """The tracer of a variable."""
         out = _new(StageTracer)
-        out.trace, out.var, out.aval, out.weak = self, var, var.aval, weak
+        out._trace, out._var, out.aval, out.weak = self, var, var.aval, weak
         return out
 
     def var_of(self, x: Any) -> Var:
         """The variable of a value; values from outside are captured."""
-        if x.__class__ is StageTracer and x.trace is self:
-            var: Var = x.var
+        if x.__class__ is StageTracer and x._trace is self:
+            var: Var = x._var
             return var
-        if isinstance(x, Tracer) and not x.trace.alive:
+        if isinstance(x, Tracer) and not x._trace.alive:
             raise_escaped(x)
         found = self.ids.get(id(x))
         if found is None:
@@ -101,8 +101,8 @@ class StageTrace(Trace):
         avals: list[Aval] = []
         known = True
         for a in args:
-            if a.__class__ is StageTracer and a.trace is self:
-                var = a.var
+            if a.__class__ is StageTracer and a._trace is self:
+                var = a._var
                 known = False
             elif a.__class__ is Array:
                 key = id(a)
@@ -144,7 +144,7 @@ class StageTrace(Trace):
         var.aval, var.name = out, None
         eqn.outputs = (var,)
         result = _new(StageTracer)
-        result.trace, result.var, result.aval, result.weak = self, var, out, False
+        result._trace, result._var, result.aval, result.weak = self, var, out, False
         return result
 
     def graph(self, outputs: Sequence[Any], name: str) -> Graph:
@@ -155,7 +155,7 @@ class StageTrace(Trace):
         """The inputs that a value depends on, in order."""
         defined = {v: e for e in self.eqns for v in e.outputs}
         seen: set[Var] = set()
-        todo = [x.var]
+        todo = [x._var]
         while todo:
             var = todo.pop()
             if var not in seen:

@@ -157,7 +157,7 @@ def _axis_size(
 
 
 def _place(trace: BatchTrace, out: Any, axis: Any, label: str) -> Any:
-    batched = out.__class__ is BatchTracer and out.trace is trace
+    batched = out.__class__ is BatchTracer and out._trace is trace
     if axis is None:
         if batched:
             raise TransformError(
