@@ -61,16 +61,26 @@ class Trace:
         parent: the trace that was current when the transform began.
         alive: false once the transform has ended; its tracers must not be used any more.
         label: the transform and function in words, for messages.
-        where: file and line of the call that began the transform.
     """
 
-    __slots__ = ("alive", "label", "parent", "where")
+    __slots__ = ("_caller", "alive", "label", "parent")
 
     def __init__(self, label: str) -> None:
         self.parent = state.trace
         self.alive = True
         self.label = label
-        self.where = user_location()
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
+            frame = frame.f_back
+        self._caller = None if frame is None else (frame.f_code, frame.f_lineno)
+
+    @property
+    def where(self) -> str:
+        """File, line and function of the call that began the transform."""
+        if self._caller is None:
+            return "<unknown>"
+        code, line = self._caller
+        return f"{code.co_filename}:{line} ({code.co_name})"
 
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply ``op``; called with ``parent`` as the current trace."""

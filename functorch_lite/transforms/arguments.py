@@ -32,12 +32,20 @@ class Flat:
     def __init__(self, args: Any, what: Callable[[], list[str]], transform: str) -> None:
         leaves, self.treedef = tree.flatten(args)
         self.arrays: list[Array] = []
+        self.weak: list[bool] = []
+        self.scalar: list[bool] = []
         for i, leaf in enumerate(leaves):
+            if isinstance(leaf, Array):
+                self.arrays.append(leaf)
+                self.weak.append(leaf.weak)
+                self.scalar.append(False)
+                continue
             if not is_arraylike(leaf):
                 raise unknown_leaf(what()[i], leaf, transform)
             self.arrays.append(lift(leaf))
-        self.weak = [is_weak(x) for x in leaves]
-        self.scalar = [w and not isinstance(x, Array) for w, x in zip(self.weak, leaves, strict=True)]
+            weak = is_weak(leaf)
+            self.weak.append(weak)
+            self.scalar.append(weak)
 
     def unflatten(self, leaves: Sequence[Any]) -> Any:
         """The argument tree with other leaves."""
