@@ -223,4 +223,5 @@ dot_general = define(
     ),
     vjp=(_vjp_x, _vjp_y),
     batch=_batch,
+    kinds="ifc",
 )

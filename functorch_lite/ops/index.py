@@ -11,10 +11,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.dtypes import float32, int64, is_complex, is_float, is_integer
+from functorch_lite.core.dtypes import int64, is_complex, is_integer
 from functorch_lite.core.op import REGISTRY, Op, whole_vjp
 from functorch_lite.errors import AxisError, DtypeError, IndexRangeError, ShapeError
 from functorch_lite.ops.arithmetic import add, div, maximum, minimum, mul
@@ -22,6 +20,7 @@ from functorch_lite.ops.compare import bitwise_and, eq, ge, lt, select
 from functorch_lite.ops.convert import cast
 from functorch_lite.ops.creation import iota
 from functorch_lite.ops.families import const, define, full_like, ones_like, zeros_like
+from functorch_lite.ops.index_eager import combine_eager, gather_eager, remaining, scatter_eager
 from functorch_lite.ops.shape import (
     broadcast_to,
     move_axis_to_front,
@@ -65,19 +64,15 @@ def _check(name: str, x: Aval, indices: tuple[Aval, ...], axes: tuple[int, ...],
                 )
 
 
-def _rest(x_shape: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for i, n in enumerate(x_shape) if i not in axes)
-
-
 def _gather_aval(x: Aval, *indices: Aval, axes: tuple[int, ...], mode: str) -> Aval:
     _check("gather", x, indices, axes, mode)
-    return make_aval(indices[0].shape + _rest(x.shape, axes), x.dtype)
+    return make_aval(indices[0].shape + remaining(x.shape, axes), x.dtype)
 
 
 def _scatter_aval(name: str) -> Any:
     def aval(x: Aval, update: Aval, *indices: Aval, axes: tuple[int, ...], mode: str) -> Aval:
         _check(name, x, indices, axes, mode)
-        wanted = indices[0].shape + _rest(x.shape, axes)
+        wanted = indices[0].shape + remaining(x.shape, axes)
         if update.shape != wanted:
             raise ShapeError(
                 f"{name}: into an array of shape {x.shape}, indices of shape {indices[0].shape} on "
@@ -94,114 +89,6 @@ def _scatter_aval(name: str) -> Any:
         return make_aval(x.shape, x.dtype)
 
     return aval
-
-
-# ------------------------------------------------------------------------------ eager functions
-def _inside(xp: Any, shape: Any, indices: Any, axes: Any) -> Any:
-    valid = None
-    for axis, index in zip(axes, indices, strict=True):
-        good = (index >= 0) & (index < shape[axis])
-        valid = good if valid is None else valid & good
-    return valid
-
-
-def _clipped(xp: Any, shape: Any, indices: Any, axes: Any) -> tuple[Any, ...]:
-    return tuple(
-        xp.minimum(xp.maximum(index.astype(np.int64, copy=False), 0), max(shape[axis] - 1, 0))
-        for axis, index in zip(axes, indices, strict=True)
-    )
-
-
-def _front(x: Any, axes: tuple[int, ...]) -> Any:
-    """View of x with ``axes`` in front."""
-    if axes == tuple(range(len(axes))):
-        return x
-    return x.transpose((*axes, *(i for i in range(x.ndim) if i not in axes)))
-
-
-def _gather_eager(xp: Any, x: Any, *indices: Any, axes: tuple[int, ...], mode: str) -> Any:
-    if mode == "clip":
-        if len(axes) == 1 and xp is np and x.flags.c_contiguous:
-            (axis,) = axes
-            out = x.take(indices[0], axis, None, "clip")  # several times faster than x[indices]
-            ndim = indices[0].ndim
-            if axis == 0 or ndim == 0:
-                return out
-            block = range(axis, axis + ndim)
-            return out.transpose((*block, *(i for i in range(out.ndim) if i not in block)))
-        if 0 in x.shape and indices[0].size and any(x.shape[a] == 0 for a in axes):
-            raise IndexError("gather from an empty axis")
-        return _front(x, axes)[_clipped(xp, x.shape, indices, axes)]
-    valid = _inside(xp, x.shape, indices, axes)
-    if any(x.shape[a] == 0 for a in axes):
-        return xp.zeros(indices[0].shape + _rest(x.shape, axes), x.dtype)
-    out = _front(x, axes)[_clipped(xp, x.shape, indices, axes)]
-    if valid.all():
-        return out
-    valid = valid.reshape(valid.shape + (1,) * (out.ndim - valid.ndim))
-    return xp.where(valid, out, xp.zeros((), x.dtype))
-
-
-def _scatter_operands(xp: Any, x: Any, update: Any, indices: Any, axes: Any, mode: str) -> Any:
-    """A fresh result, its view with ``axes`` in front, valid index arrays of rank 1, updates."""
-    out = x.copy()
-    ndim = indices[0].ndim
-    update = update.reshape((math.prod(update.shape[:ndim]), *update.shape[ndim:]))
-    if mode == "drop":
-        indices = [index.reshape(-1).astype(np.int64, copy=False) for index in indices]
-        valid = _inside(xp, x.shape, indices, axes)
-        if not valid.all():
-            indices, update = [index[valid] for index in indices], update[valid]
-    else:
-        if any(x.shape[a] == 0 for a in axes) and update.shape[0]:
-            raise IndexError("scatter into an empty axis")
-        indices = [index.reshape(-1) for index in _clipped(xp, x.shape, indices, axes)]
-    return out, _front(out, axes), tuple(indices), update
-
-
-def _linear_indices(indices: Any, sizes: Any) -> Any:
-    flat = indices[0]
-    for index, n in zip(indices[1:], sizes[1 : len(indices)], strict=True):
-        flat = flat * n + index
-    return flat
-
-
-def _scatter_eager(
-    xp: Any, x: Any, update: Any, *indices: Any, axes: tuple[int, ...], mode: str
-) -> Any:
-    out, front, indices, update = _scatter_operands(xp, x, update, indices, axes, mode)
-    if xp is not np:  # a GPU writes duplicates in any order: keep the last of each
-        flat = _linear_indices(indices, front.shape)
-        ids = xp.arange(flat.size)
-        last = xp.full(math.prod(front.shape[: len(axes)]), -1, ids.dtype)
-        xp.maximum.at(last, flat, ids)
-        keep = last[flat] == ids
-        indices, update = tuple(index[keep] for index in indices), update[keep]
-    front[indices] = update
-    return out
-
-
-def _combine(ufunc_name: str) -> Any:
-    def eager(xp: Any, x: Any, update: Any, *indices: Any, axes: tuple[int, ...], mode: str) -> Any:
-        dtype = x.dtype
-        if dtype.itemsize == 2 and is_float(dtype):
-            x, update = x.astype(float32), update.astype(float32)
-        out, front, indices, update = _scatter_operands(xp, x, update, indices, axes, mode)
-        ufunc = getattr(xp, ufunc_name)
-        if update.shape[0] == 1:
-            front[indices] = ufunc(front[indices], update)
-        elif front.flags.c_contiguous and update.size:
-            # one flat index array is NumPy's fast case of ufunc.at
-            block = math.prod(update.shape[1:])
-            flat = _linear_indices(indices, front.shape)
-            if block != 1:
-                flat = (flat[:, None] * block + xp.arange(block)).reshape(-1)
-            ufunc.at(front.reshape(-1), flat, update.reshape(-1))
-        elif update.size:
-            ufunc.at(front, indices, update)
-        return out if out.dtype == dtype else out.astype(dtype)
-
-    return eager
 
 
 # -------------------------------------------------------------------------------------- batching
@@ -243,7 +130,7 @@ def _scatter_batch(op_of: Any) -> Any:
     return batch
 
 
-def _define_scatter(name: str, eager: Any, jvp: Any, vjp: Any) -> Op:
+def _define_scatter(name: str, eager: Any, jvp: Any, vjp: Any, kinds: str = "bifc") -> Op:
     return define(
         name,
         operands=("x", "update", "*indices"),
@@ -251,7 +138,8 @@ def _define_scatter(name: str, eager: Any, jvp: Any, vjp: Any) -> Op:
         aval=_scatter_aval(name),
         jvp=jvp,
         vjp=vjp,
-        batch=_scatter_batch(lambda: globals()[name]),
+        batch=_scatter_batch(lambda: REGISTRY[name]),
+        kinds=kinds,
     )
 
 
@@ -259,7 +147,7 @@ def _define_scatter(name: str, eager: Any, jvp: Any, vjp: Any) -> Op:
 gather = define(
     "gather",
     operands=("x", "*indices"),
-    eager=_gather_eager,
+    eager=gather_eager,
     aval=_gather_aval,
     jvp=(lambda t, indices, axes, mode: gather(t, *indices, axes=axes, mode=mode), None),
     vjp=(
@@ -319,7 +207,7 @@ def _scatter_vjp_update(
 
 
 scatter = _define_scatter(
-    "scatter", _scatter_eager, _scatter_jvp, (_scatter_vjp_x, _scatter_vjp_update, None)
+    "scatter", scatter_eager, _scatter_jvp, (_scatter_vjp_x, _scatter_vjp_update, None)
 )
 
 
@@ -336,7 +224,7 @@ def _scatter_add_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any
 
 scatter_add = _define_scatter(
     "scatter_add",
-    _combine("add"),
+    combine_eager("add"),
     _scatter_add_jvp,
     (
         lambda ct: ct,
@@ -432,7 +320,7 @@ def _scatter_mul_vjp_update(
 
 scatter_mul = _define_scatter(
     "scatter_mul",
-    _combine("multiply"),
+    combine_eager("multiply"),
     _scatter_mul_jvp,
     (_scatter_mul_vjp_x, _scatter_mul_vjp_update, None),
 )
@@ -475,13 +363,15 @@ def _extremum_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: A
 
 scatter_min = _define_scatter(
     "scatter_min",
-    _combine("minimum"),
+    combine_eager("minimum"),
     _extremum_jvp(lambda: scatter_min),
     whole_vjp(_extremum_vjp, saves=("args", "ans")),
+    kinds="bif",
 )
 scatter_max = _define_scatter(
     "scatter_max",
-    _combine("maximum"),
+    combine_eager("maximum"),
     _extremum_jvp(lambda: scatter_max),
     whole_vjp(_extremum_vjp, saves=("args", "ans")),
+    kinds="bif",
 )

@@ -38,7 +38,7 @@ def _order(xp: Any, keys: Any, axis: int) -> Any:
 def _eager(xp: Any, *xs: Any, axis: int, num_keys: int) -> tuple[Any, ...]:
     first = xs[0]
     if len(xs) == 1 and first.dtype != bfloat16:
-        return (xp.sort(first, axis, kind="stable"),)
+        return (np.sort(first, axis, kind="stable") if xp is np else xp.sort(first, axis),)
     order = _order(xp, [_key(x) for x in xs[:num_keys]], axis)
     return tuple(xp.take_along_axis(x, order, axis) for x in xs)
 
