@@ -31,6 +31,7 @@ __all__ = ["At", "at", "getitem"]
 _new = object.__new__
 _ndarray = np.ndarray
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
+_SMALL = 4096  # elements, up to which ufunc.at costs less than making a plan
 
 
 def getitem(x: Array, index: Any) -> Array:
@@ -58,7 +59,13 @@ def getitem(x: Array, index: Any) -> Array:
     """
     if state.trace is None and x.__class__ is Array and x._data.__class__ is _ndarray:
         try:
-            data = x._data[index]
+            kind = index.__class__
+            if kind is Array:
+                data = x._data[index._data]
+            elif kind is tuple and Array in map(type, index):
+                data = x._data[tuple(i._data if type(i) is Array else i for i in index)]
+            else:
+                data = x._data[index]
         except Exception:
             return _read(x, Plan(x.shape, index))  # says what is wrong
         out = _new(Array)
@@ -236,11 +243,6 @@ _COMBINE = {
 }
 
 
-def _is_basic(index: Any) -> bool:
-    parts = index if type(index) is tuple else (index,)
-    return all(type(part) in _BASIC for part in parts)
-
-
 def _write(x: Array, index: Any, values: Any, how: str, mode: str | None) -> Array:
     update = _as_update(values, x, how)
     if how in ("min", "max") and is_complex(x.dtype):
@@ -251,9 +253,8 @@ def _write(x: Array, index: Any, values: Any, how: str, mode: str | None) -> Arr
         and type(x) is Array
         and type(update) is Array
         and type(x._data) is type(update._data) is _ndarray
-        and _is_basic(index)
     ):
-        out = _write_basic(x._data, index, update._data, how)
+        out = _write_eager(x._data, index, update._data, how)
         if out is not None:
             return wrap(out)
     plan = Plan(x.shape, index, mode)
@@ -271,11 +272,22 @@ def _write(x: Array, index: Any, values: Any, how: str, mode: str | None) -> Arr
     return plan.put(x, scatter(plan.take(x), update, *plan.indices, axes=axes, mode=into))
 
 
-def _write_basic(data: Any, index: Any, update: Any, how: str) -> Any:
-    """NumPy's own assignment, or None where it fails and the general path explains why."""
+def _write_eager(data: Any, index: Any, update: Any, how: str) -> Any:
+    """NumPy's own assignment; None where the general path is faster or explains what is wrong."""
+    parts = index if type(index) is tuple else (index,)
+    parts = tuple(part._data if type(part) is Array else part for part in parts)
+    basic = _BASIC.issuperset(map(type, parts))
+    half = data.dtype.itemsize == 2  # sums of several updates are to be rounded once
+    if not basic and how != "set" and (half or update.size > _SMALL or data.size > _SMALL):
+        return None
     out = data.copy()
     try:
-        out[index] = update if how == "set" else state.run(_COMBINE[how][2], out[index], update)
+        if how == "set":
+            out[parts] = update
+        elif basic:
+            out[parts] = state.run(_COMBINE[how][2], out[parts], update)
+        else:
+            state.run(_COMBINE[how][2].at, out, parts, update)
     except (IndexError, ValueError, TypeError):
         return None
     return out

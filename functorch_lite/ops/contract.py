@@ -130,7 +130,7 @@ def _eager(xp: Any, x: Any, y: Any, *, contract: Dims, batch: Dims) -> Any:
     if dtype.char in "eE?":
         return _eager_special(xp, x, y, contract, batch)
     matmul = _matmul if xp is np else xp.matmul
-    if contract == _PLAIN and x.ndim == 2 == y.ndim:
+    if contract == _PLAIN and not batch[0] and x.ndim == 2 == y.ndim:
         return matmul(x, y)
     x_perm, x_shape, x_swap, y_perm, y_shape, y_swap, shape = _plan(
         x.shape, y.shape, contract, batch
