@@ -15,6 +15,7 @@ import numpy as np
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import float32, is_bool
+from functorch_lite.core.op import Op
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 from functorch_lite.ops.families import define
 from functorch_lite.ops.shape import move_axis_to_front, transpose
@@ -212,7 +213,7 @@ def _shifted(dims: tuple[int, ...], batched: bool) -> tuple[int, ...]:
     return tuple(d + 1 for d in dims) if batched else dims
 
 
-dot_general = define(
+dot_general: Op = define(
     "dot_general",
     operands=("x", "y"),
     eager=_eager,

@@ -10,6 +10,7 @@ from typing import Any
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import int64, is_integer, uint64
+from functorch_lite.core.op import Op
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops.arithmetic import add, clamp, minimum
 from functorch_lite.ops.convert import cast
@@ -115,7 +116,7 @@ def _slice_batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> 
     return transpose(out, perm=(0, *(order.index(a) + 1 for a in range(len(shape)))))
 
 
-dynamic_slice = define(
+dynamic_slice: Op = define(
     "dynamic_slice",
     operands=("x", "*starts"),
     eager=lambda xp, x, *starts, sizes: x[_block(x.shape, starts, sizes)],
@@ -177,7 +178,7 @@ def _update_batch(size: int, args: Any, batched: Any, params: dict[str, Any]) ->
     return scatter(x, update, *indices, axes=(0, *(a + 1 for a in moving)), mode="clip")
 
 
-dynamic_update_slice = define(
+dynamic_update_slice: Op = define(
     "dynamic_update_slice",
     operands=("x", "update", "*starts"),
     eager=_update_eager,

@@ -55,7 +55,7 @@ def _check(name: str, x: Aval, indices: tuple[Aval, ...], axes: tuple[int, ...],
                 f"{name}: all index arrays must have one shape; array 0 has {indices[0].shape}, "
                 f"array {i} has {index.shape}. Remedy: broadcast them against each other first."
             )
-    if mode == "clip" and math.prod(indices[0].shape):
+    if mode == "clip" and indices[0].size:
         for axis in axes:
             if x.shape[axis] == 0:
                 raise IndexRangeError(
@@ -144,7 +144,7 @@ def _define_scatter(name: str, eager: Any, jvp: Any, vjp: Any, kinds: str = "bif
 
 
 # ------------------------------------------------------------------------------------- gather
-gather = define(
+gather: Op = define(
     "gather",
     operands=("x", "*indices"),
     eager=gather_eager,
@@ -206,7 +206,7 @@ def _scatter_vjp_update(
     return select(won, out, zeros_like(out))
 
 
-scatter = _define_scatter(
+scatter: Op = _define_scatter(
     "scatter", scatter_eager, _scatter_jvp, (_scatter_vjp_x, _scatter_vjp_update, None)
 )
 
@@ -222,7 +222,7 @@ def _scatter_add_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any
     return ans, scatter_add(dx, dupdate, *indices, **params)
 
 
-scatter_add = _define_scatter(
+scatter_add: Op = _define_scatter(
     "scatter_add",
     combine_eager("add"),
     _scatter_add_jvp,
@@ -318,7 +318,7 @@ def _scatter_mul_vjp_update(
     return mul(got, _products_of_others(update, x.shape, indices, axes, mode))
 
 
-scatter_mul = _define_scatter(
+scatter_mul: Op = _define_scatter(
     "scatter_mul",
     combine_eager("multiply"),
     _scatter_mul_jvp,
@@ -361,14 +361,14 @@ def _extremum_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: A
     return out
 
 
-scatter_min = _define_scatter(
+scatter_min: Op = _define_scatter(
     "scatter_min",
     combine_eager("minimum"),
     _extremum_jvp(lambda: scatter_min),
     whole_vjp(_extremum_vjp, saves=("args", "ans")),
     kinds="bif",
 )
-scatter_max = _define_scatter(
+scatter_max: Op = _define_scatter(
     "scatter_max",
     combine_eager("maximum"),
     _extremum_jvp(lambda: scatter_max),

@@ -11,7 +11,7 @@ import numpy as np
 
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.op import namespace_of
+from functorch_lite.core.op import Op, namespace_of
 from functorch_lite.core.trace import state
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 from functorch_lite.ops.compare import ne, select
@@ -56,7 +56,7 @@ def _reshape_aval(x: Aval, *, shape: tuple[int, ...]) -> Aval:
     return make_aval(shape, x.dtype)
 
 
-reshape = linear(
+reshape: Op = linear(
     "reshape",
     eager=lambda xp, x, *, shape: x.reshape(shape),
     aval=_reshape_aval,
@@ -82,7 +82,7 @@ def _inverse(perm: Sequence[int]) -> tuple[int, ...]:
     return tuple(out)
 
 
-transpose = linear(
+transpose: Op = linear(
     "transpose",
     eager=lambda xp, x, *, perm: x.transpose(perm),
     aval=_transpose_aval,
@@ -113,7 +113,7 @@ def _broadcast_batch(size: int, args: Any, batched: Any, params: dict[str, Any])
     return broadcast_to(x, shape=(size, *shape))
 
 
-broadcast_to = linear(
+broadcast_to: Op = linear(
     "broadcast_to",
     eager=lambda xp, x, *, shape: xp.broadcast_to(x, shape),
     aval=_broadcast_aval,
@@ -168,7 +168,7 @@ def _concatenate_batch(size: int, args: Any, batched: Any, params: dict[str, Any
     return concatenate(*full_args, axis=params["axis"] + 1)
 
 
-concatenate = define(
+concatenate: Op = define(
     "concatenate",
     operands=("*xs",),
     eager=lambda xp, *xs, axis: xp.concatenate(xs, axis),
@@ -271,7 +271,7 @@ def _pad_batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> An
     return select(broadcast_to(mask, shape=padded.shape), value, padded)
 
 
-pad = define(
+pad: Op = define(
     "pad",
     operands=("x", "value"),
     eager=_pad_eager,
@@ -299,7 +299,7 @@ def _flip_aval(x: Aval, *, axes: tuple[int, ...]) -> Aval:
     return make_aval(x.shape, x.dtype)
 
 
-flip = linear(
+flip: Op = linear(
     "flip",
     eager=_flip_eager,
     aval=_flip_aval,
@@ -337,7 +337,7 @@ def _slice_transpose(ct: Any, x_shape: Any, start: Any, step: Any) -> Any:
     return pad(ct, _zero(ct), config=tuple(config))
 
 
-slice = linear(
+slice: Op = linear(
     "slice",
     eager=lambda xp, x, *, start, stop, step: x[tuple(map(_slice, start, stop, step))],
     aval=_slice_aval,

@@ -8,7 +8,7 @@ import numpy as np
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import bfloat16, float32, int64
-from functorch_lite.core.op import whole_vjp
+from functorch_lite.core.op import Op, whole_vjp
 from functorch_lite.errors import AxisError, ShapeError
 from functorch_lite.ops.creation import iota
 from functorch_lite.ops.families import define, zeros_like
@@ -112,7 +112,7 @@ def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
     return sort(*args, axis=params["axis"] + 1, num_keys=params["num_keys"])
 
 
-sort = define(
+sort: Op = define(
     "sort",
     operands=("*xs",),
     eager=_eager,

@@ -67,7 +67,7 @@ def _broadcast_to(dtype: Any, rng: Any) -> list[Sample]:
 
 
 def _concatenate(dtype: Any, rng: Any) -> list[Sample]:
-    cases = [
+    cases: list[tuple[list[tuple[int, ...]], int]] = [
         ([(2,), (3,)], 0),
         ([(2, 3), (2, 1), (2, 2)], 1),
         ([(1, 3), (2, 3)], 0),
