@@ -9,8 +9,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# A backquoted word that looks like a path of this repository; <name> marks a file yet to be written.
-PATH = re.compile(r"`((?:functorch_lite|tests|examples|benchmarks|docs|\.ci|\.github)/[\w./<>-]*)`")
+# A backquoted word that looks like a path of this repository; <name> is a file yet to be written.
+PATH = re.compile(r"`((?:functorch_lite|tests|examples|benchmarks|docs|\.\w+)/[\w./<>-]*)`")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -20,11 +20,11 @@ def name_of(path):
 
 
 def python_blocks(text):
-    return [block for language, block in FENCE.findall(text) if language in ("python", "py", "pycon")]
+    return [block for language, block in FENCE.findall(text) if language == "python"]
 
 
 def run_blocks(text, name):
-    """Runs the Python blocks in order, in one namespace; `>>>` blocks also compare what they print."""
+    """Runs the Python blocks in order, in one namespace; `>>>` blocks also compare their output."""
     namespace = {"__name__": "__document__"}
     failures = []
     for number, block in enumerate(python_blocks(text)):
@@ -65,7 +65,8 @@ def test_the_readme_gives_the_two_commands_first():
 def test_contributing_holds_five_recipes_of_few_places():
     text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     recipes = re.findall(r"^### (Add an? .*?)\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
-    assert [title.split()[-1] for title, _ in recipes] == "op transform layer optimiser kernel".split()
+    kinds = [title.split()[-1] for title, _ in recipes]
+    assert kinds == ["op", "transform", "layer", "optimiser", "kernel"]
     for title, body in recipes:
         steps = re.findall(r"^\d\. .*?(?=^\d\. |\Z)", body, re.MULTILINE | re.DOTALL)
         assert 2 <= len(steps) <= 3, title
