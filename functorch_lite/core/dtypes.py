@@ -233,6 +233,7 @@ def promote_types(a: Any, b: Any) -> DType:
 # ------------------------------------------------------------------------------------- weak scalars
 _RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 _WEAK_ALONE = (bool_, int64, float32, complex64)
+_WEAK_WIDE = (bool_, int64, float64, complex128)
 
 
 def scalar_dtype(value: Any) -> DType:
@@ -278,7 +279,7 @@ def weak_result_type(*args: Any) -> tuple[DType, bool]:
     :func:`result_type`) two weak float64 values stay float64.
 
     >>> weak_result_type(1, 2.0), weak_result_type(np.dtype("float16"), 2.0)
-    ((dtype('float32'), True), (dtype('float16'), False))
+    ((dtype('float64'), True), (dtype('float16'), False))
     """
     inexact = integer = (
         None  # joined apart: beside a float, two integer types do not meet in float64
@@ -301,7 +302,10 @@ def weak_result_type(*args: Any) -> tuple[DType, bool]:
         return (strong if rank < 0 else weak_join(strong, rank)), False
     if rank < 0:
         raise DtypeError("result_type: expected at least one array, dtype or scalar; got none.")
-    return (_WEAK_ALONE[rank] if weak_dtype is None else weak_join(weak_dtype, rank)), True
+    if weak_dtype is None:
+        return _WEAK_WIDE[rank], True
+    kept = _RANK[weak_dtype.kind] >= rank
+    return (weak_dtype if kept else _TABLE[weak_dtype, _WEAK_WIDE[rank]]), True
 
 
 @lru_cache(maxsize=1024)
