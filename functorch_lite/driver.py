@@ -6,8 +6,9 @@ import dataclasses
 import inspect
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import update_wrapper
+from functools import update_wrapper, wraps
 from types import MethodType
 from typing import Any
 
@@ -16,13 +17,26 @@ import numpy as np
 from functorch_lite.backends import interpret
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core import tree
-from functorch_lite.core.array import Array, is_arraylike, is_weak, lift, wrap
-from functorch_lite.core.aval import Aval, describe
+from functorch_lite.core.array import (
+    Array,
+    Tracer,
+    is_arraylike,
+    is_weak,
+    lift,
+    make_weak,
+    raise_escaped,
+    wrap,
+)
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.dtypes import default_dtype
 from functorch_lite.core.graph import Graph, check, free_tracers
+from functorch_lite.core.op import check_same_device
 from functorch_lite.core.trace import function_name, state
 from functorch_lite.errors import TransformError
 from functorch_lite.transforms.arguments import (
+    check_callable,
     finish,
+    keyword_paths,
     leaf_paths,
     normalise_argnums,
     outputs_as_arrays,
@@ -37,6 +51,7 @@ BACKENDS: dict[str, Callable[[Graph], Callable[..., tuple[Any, ...]]]] = {
     "interpret": interpret.compile,
 }
 DEFAULT_BACKEND = "interpret"
+UNKEPT_RECORDS = 16
 
 
 def compile_graph(graph: Graph) -> Callable[..., tuple[Any, ...]]:
@@ -71,7 +86,7 @@ class CacheInfo:
     Attributes:
         hits: calls that reused a trace.
         misses: calls that had to trace.
-        traces: one record per trace that is kept.
+        traces: one record per trace that is kept, then the latest of those that could not be kept.
     """
 
     hits: int
@@ -88,6 +103,13 @@ class _Entry:
     """A traced signature."""
 
     __slots__ = ("graph", "leaves", "out_tree", "out_weak", "reason", "statics", "treedef")
+
+    def record(self, name: str) -> TraceRecord:
+        """What ``cache_info`` says about it."""
+        optimised = self.graph.memo.get("optimised")
+        text = ", ".join([f"{n}: {a}" for n, a in (*self.leaves, *self.statics)])
+        count = (len(self.graph.eqns), None if optimised is None else len(optimised.eqns))
+        return TraceRecord(f"{name}({text})", self.reason, count)
 
     graph: Graph
     out_tree: Any
@@ -121,7 +143,9 @@ class Jitted:
         self._donate = tuple(donate_argnums)
         self._backend = backend
         self._cache: dict[Any, _Entry] = {}
-        self._lock = threading.RLock()
+        self._unkept: deque[TraceRecord] = deque(maxlen=UNKEPT_RECORDS)
+        self._locks: dict[Any, threading.RLock] = {}
+        self._lock = threading.Lock()
         self._hits = 0
         self._misses = 0
         update_wrapper(self, f, updated=())
@@ -137,25 +161,39 @@ class Jitted:
         if state.disable_jit:
             return self._f(*args, **kwargs)
         leaves, key, dynamic = self._signature(args, kwargs)
-        entry = self._cache.get(key)
+        entry = self._lookup(key)
         if entry is None:
             entry = self._trace(leaves, key, dynamic, args, kwargs)
         else:
             self._hits += 1
-        arrays = [x if isinstance(x, Array) else lift(x) for x in leaves]
-        return self._run(entry, arrays)
+        return self._run(entry, leaves)
+
+    def _lookup(self, key: Any) -> _Entry | None:
+        try:
+            return self._cache.get(key)
+        except TypeError as error:
+            raise TransformError(
+                f"{self._label}: a static field of an argument's container is not hashable ({error}). Make "
+                "it a tuple, a number or a string, or a data field."
+            ) from None
 
     def _run(self, entry: _Entry, arrays: list[Array]) -> Any:
         graph = entry.graph
-        if state.trace is None and not any(type(x) is not Array for x in arrays):
+        if state.trace is None and not any(isinstance(x, Tracer) for x in arrays):
             program = graph.memo.get("program") or program_of(graph)
-            datas = state.run(program, *[x._data for x in arrays])
+            try:
+                datas = state.run(program, *[x._data for x in arrays])
+            except Exception:
+                check_same_device(self._label, [*arrays, *graph.consts.values()])
+                raise
             outs: Sequence[Any] = [wrap(_array(d)) for d in datas]
         else:
+            for x in arrays:
+                if isinstance(x, Tracer) and not x._trace.alive:
+                    raise_escaped(x, self._label)
             outs = call_graph(graph, arrays)
         if any(entry.out_weak):
-            like = next((x for x in arrays if x.weak), None)
-            outs = [finish(o, w, like) for o, w in zip(outs, entry.out_weak, strict=True)]
+            outs = list(map(finish, outs, entry.out_weak))
         return tree.unflatten(entry.out_tree, outs)
 
     # -------------------------------------------------------------------------------- signatures
@@ -167,17 +205,19 @@ class Jitted:
         leaves, treedef = tree.flatten(dynamic)
         parts: list[Any] = [treedef, statics, state.device]
         for i, x in enumerate(leaves):
-            if type(x) is Array:
-                data = x._data
-                parts.append(data.shape)
-                parts.append(data.dtype)
-            elif isinstance(x, Array):
-                parts.append((tuple(x.shape), x.dtype, x.weak))
-            elif is_arraylike(x):
-                x = leaves[i] = lift(x) if not is_weak(x) else x
-                parts.append(type(x) if not isinstance(x, Array) else (x._data.shape, x._data.dtype))
-            else:
-                raise unknown_leaf(self._paths(args, kwargs)[i], x, self._label)
+            if type(x) is not Array:
+                if not is_arraylike(x):
+                    raise unknown_leaf(self._paths(args, kwargs)[i], x, self._label)
+                if not isinstance(x, Array):
+                    x = leaves[i] = make_weak(lift(x)) if is_weak(x) else lift(x)
+                if x.weak:
+                    parts.append("weak")
+                parts.append(x.shape)
+                parts.append(x.dtype)
+                continue
+            data = x._data
+            parts.append(data.shape)
+            parts.append(data.dtype)
         return leaves, tuple(parts), dynamic
 
     def _separate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -197,31 +237,35 @@ class Jitted:
         if self._static_nums or self._static_names:
             (dyn_args, dyn_kwargs), _ = self._separate(args, kwargs)
         names = leaf_paths(self._f, dyn_args)
-        return names + [
-            str(p[0]) + tree.path_str(p[1:]) for p, _ in tree.leaves_with_path(dyn_kwargs)
-        ]
+        return names + keyword_paths(dyn_kwargs)
 
     # ----------------------------------------------------------------------------------- tracing
     def _trace(
         self, leaves: list[Any], key: Any, dynamic: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _Entry:
+        # One lock per signature: tracing one may need another of the same or of a second function, and
+        # a thread that waited for a whole function could wait for itself.
         with self._lock:
+            lock = self._locks.setdefault(key, threading.RLock())
+        with lock:
             found = self._cache.get(key)
             if found is not None:
                 return found
             self._misses += 1
             entry = self._stage(leaves, args, kwargs, dynamic)
             entry.reason = self._reason(entry)
-            if not free_tracers(entry.graph):
+            if free_tracers(entry.graph):
+                self._unkept.append(entry.record(self._name))
+            else:
                 self._cache[key] = entry
+                self._locks.pop(key, None)
             return entry
 
     def _stage(
         self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any
     ) -> _Entry:
-        weak = [is_weak(x) for x in leaves]
-        avals = [lift(x).aval for x in leaves]
-        avals = [Aval(a.shape, a.dtype) for a in avals]
+        weak = [x.weak for x in leaves]
+        avals = [make_aval(x.shape, x.dtype) for x in leaves]
         treedef = tree.structure(dynamic)
         names = self._paths(args, kwargs)
         with StageTrace(self._label) as trace:
@@ -259,7 +303,7 @@ class Jitted:
         if free_tracers(new.graph):
             return "the function closes over values of an outer transform, so it is traced at each call"
         best: list[str] | None = None
-        for old in self._cache.values():
+        for old in list(self._cache.values()):
             diffs = []
             if old.treedef != new.treedef:
                 diffs.append(f"the arguments' structure is {new.treedef} instead of {old.treedef}")
@@ -280,18 +324,14 @@ class Jitted:
     # ------------------------------------------------------------------------------------- public
     def cache_info(self) -> CacheInfo:
         """Hits, misses, and for each trace its signature and why it was needed."""
-        records = []
-        for entry in self._cache.values():
-            optimised = entry.graph.memo.get("optimised")
-            text = ", ".join([f"{n}: {a}" for n, a in (*entry.leaves, *entry.statics)])
-            count = (len(entry.graph.eqns), None if optimised is None else len(optimised.eqns))
-            records.append(TraceRecord(f"{self._name}({text})", entry.reason, count))
-        return CacheInfo(self._hits, self._misses, tuple(records))
+        records = [entry.record(self._name) for entry in list(self._cache.values())]
+        return CacheInfo(self._hits, self._misses, (*records, *self._unkept))
 
     def clear_cache(self) -> None:
         """Forget all traces."""
         with self._lock:
             self._cache.clear()
+            self._unkept.clear()
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace for the given arguments without running.
@@ -300,7 +340,7 @@ class Jitted:
             an object with ``as_text()`` and the staged and optimised graphs.
         """
         leaves, key, dynamic = self._signature(args, kwargs)
-        entry = self._cache.get(key) or self._trace(leaves, key, dynamic, args, kwargs)
+        entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
         return Lowered(entry.graph)
 
 
@@ -325,22 +365,31 @@ class Lowered:
 
 
 class _Static:
-    """A static argument in a key: equal only to values of the same type."""
+    """A static argument in a key: equal only to values of the same type, inside tuples too."""
 
-    __slots__ = ("value",)
+    __slots__ = ("exact", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        self.exact = _exact(value)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _Static)
-            and type(self.value) is type(other.value)
-            and bool(self.value == other.value)
-        )
+        return isinstance(other, _Static) and bool(self.exact == other.exact)
 
     def __hash__(self) -> int:
-        return hash(self.value)
+        return hash(self.exact)
+
+
+def _exact(value: Any) -> Any:
+    """A key that tells 1, 1.0 and True apart, and 0.0 from -0.0; NaN equals itself."""
+    kind = type(value)
+    if isinstance(value, tuple):
+        return kind, tuple(map(_exact, value))
+    if kind is frozenset:
+        return kind, frozenset(map(_exact, value))
+    if kind in (float, complex):
+        return kind, repr(value)
+    return kind, value
 
 
 def _hashable(value: Any, what: str, label: str) -> _Static:
@@ -361,7 +410,7 @@ def _array(data: Any) -> Any:
 def _complete_statics(
     f: Any, nums: tuple[int, ...], names: tuple[str, ...]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """A static argument is static by position and by keyword, however it was named."""
+    """A static argument is static by position and by keyword, however it was given."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
@@ -430,8 +479,7 @@ def jit(
         raise TransformError(f"jit: unknown backend {backend!r}; available: {', '.join(BACKENDS)}")
 
     def decorate(function: Callable[..., Any]) -> Jitted:
-        if not callable(function):
-            raise TransformError(f"jit: the first argument must be a function, got {describe(function)}")
+        check_callable(function, "jit")
         return Jitted(function, nums, names, donate, chosen)
 
     return decorate if f is None else decorate(f)
@@ -480,21 +528,28 @@ def make_graph(f: Callable[..., Any], static_argnums: int | Iterable[int] = ()) 
     """
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
+    check_callable(f, "make_graph")
+
+    @wraps(f, updated=())
     def graph_of(*args: Any, **kwargs: Any) -> Graph:
-        return _stage_tree(f, args, kwargs, normalise_argnums(nums, len(args), "make_graph"))[0]
+        static = normalise_argnums(nums, len(args), "make_graph")
+        return _stage_tree(f, args, kwargs, "make_graph", static)[0]
 
     return graph_of
 
 
 def _stage_tree(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], nums: Sequence[int] = ()
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    transform: str,
+    nums: Sequence[int] = (),
 ) -> tuple[Graph, Any, list[bool]]:
-    label = f"make_graph of {function_name(f)}"
+    check_callable(f, transform)
+    label = f"{transform} of {function_name(f)}"
     dyn = tuple(None if i in nums else a for i, a in enumerate(args))
     leaves, treedef = tree.flatten((dyn, kwargs))
-    names = leaf_paths(f, dyn) + [
-        str(p[0]) + tree.path_str(p[1:]) for p, _ in tree.leaves_with_path(kwargs)
-    ]
+    names = leaf_paths(f, dyn) + keyword_paths(kwargs)
     with StageTrace(label) as trace:
         assert isinstance(trace, StageTrace)
         tracers = []
@@ -525,8 +580,7 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     >>> eval_shape(lambda x: x @ x.T, Aval((3, 2), "float32"))
     ShapeDtypeStruct(shape=(3, 3), dtype=float32)
     """
-    graph, out_tree, weak = _stage_tree(f, args, kwargs)
-    outs = [
-        Aval(v.aval.shape, v.aval.dtype, w) for v, w in zip(graph.outputs, weak, strict=True)
-    ]
+    graph, out_tree, weak = _stage_tree(f, args, kwargs, "eval_shape")
+    dtypes = [default_dtype(a.dtype) if w else a.dtype for a, w in zip(graph.out_avals, weak, strict=True)]
+    outs = [make_aval(a.shape, d) for a, d in zip(graph.out_avals, dtypes, strict=True)]
     return tree.unflatten(out_tree, outs)

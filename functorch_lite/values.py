@@ -6,7 +6,7 @@ from typing import Any
 
 from functorch_lite.core import device as _device
 from functorch_lite.core import tree
-from functorch_lite.core.array import Array, is_arraylike
+from functorch_lite.core.array import Array, is_arraylike, make_weak
 from functorch_lite.core.device import Device, devices
 from functorch_lite.ops import stop_gradient as _stop_gradient
 
@@ -30,9 +30,7 @@ def _stop(leaf: Any) -> Any:
     if not isinstance(leaf, Array):
         return leaf
     out = _stop_gradient(leaf)
-    if leaf.weak and out is not leaf:
-        out.weak = True
-    return out
+    return make_weak(out) if leaf.weak and out is not leaf else out
 
 
 def device_put(x: Any, device: str | Device | None = None) -> Any:

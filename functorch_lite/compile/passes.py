@@ -19,16 +19,21 @@ from functorch_lite.transforms.call import flatten_calls
 BARRIER = "optimization_barrier"
 FOLD_BYTES = 4096
 """Largest result that constant folding stores in the program."""
+MAX_ROUNDS = 8
 
 
 def optimise(graph: Graph) -> Graph:
-    """All passes, in an order in which each feeds the next."""
-    graph = flatten_calls(graph)
-    graph = dead_code(graph)
-    graph = fold_constants(graph)
-    graph = simplify(graph)
-    graph = common_subexpressions(graph)
-    return dead_code(graph)
+    """All passes, in an order in which each feeds the next, until none finds anything."""
+    graph = dead_code(flatten_calls(graph))
+    for _ in range(MAX_ROUNDS):
+        before = len(graph.eqns)
+        graph = fold_constants(graph)
+        graph = simplify(graph)
+        graph = common_subexpressions(graph)
+        graph = dead_code(graph)
+        if len(graph.eqns) == before:
+            break
+    return graph
 
 
 def dead_code(graph: Graph) -> Graph:
@@ -63,10 +68,12 @@ def common_subexpressions(graph: Graph) -> Graph:
         data = getattr(const, "_data", None) if type(const) is Array else None
         if isinstance(data, np.ndarray) and data.nbytes <= FOLD_BYTES:
             key = ("const", data.dtype, data.shape, data.tobytes())
-            if key in seen:
-                swap[var] = seen[key][0]
-                continue
-            seen[key] = (var,)
+        else:
+            key = ("const", id(const))
+        if key in seen:
+            swap[var] = seen[key][0]
+            continue
+        seen[key] = (var,)
         consts[var] = const
     eqns: list[Eqn] = []
     for eqn in graph.eqns:

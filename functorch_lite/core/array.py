@@ -165,6 +165,17 @@ def wrap(data: Any) -> Array:
     return array
 
 
+class WeakArray(Array):
+    """A number computed from Python scalars alone inside a transform, such as ``x // 2`` under ``grad``.
+
+    It adapts its dtype like the Python number that it stands for; transforms return it as an Array of
+    the default dtype.
+    """
+
+    __slots__ = ()
+    weak = True
+
+
 class Tracer(Array):
     """A value inside a transform. ``_data`` stays unset, which is how eager ops notice one."""
 
@@ -200,12 +211,20 @@ def raise_escaped(tracer: Tracer, op_name: str | None = None) -> NoReturn:
     user = f"{op_name} got" if op_name else "an operation got"
     made = getattr(tracer, "made_at", None)
     made_text = f", computed at {made()}" if made is not None else ""
+    if trace.alive:
+        why = (
+            "That transform is still running, but this operation runs outside it (in another thread, for "
+            "instance). Call the transform inside the thread, or return the value first."
+        )
+    else:
+        why = (
+            "That transform has ended, so its values no longer exist. Return the value from the "
+            "transformed function (has_aux=True for side results) instead of keeping it in a variable, "
+            "list or attribute outside."
+        )
     raise EscapedTracerError(
         f"{user} a value of shape {tracer.shape} and dtype {tracer.dtype.name} that belongs to "
-        f"{trace.label}, begun at {trace.where}{made_text}. That transform "
-        f"{'is not the current one' if trace.alive else 'has ended'}, so its values no longer exist. "
-        "Return the value from the transformed function (has_aux=True for side results) instead of "
-        "keeping it in a variable, list or attribute outside."
+        f"{trace.label}, begun at {trace.where}{made_text}. {why}"
     )
 
 
@@ -216,19 +235,33 @@ def lift(x: Any) -> Array:
     """
     if isinstance(x, Array):
         return x
-    dtype = _weak_kinds.get(type(x))
+    dtype = _weak_kinds.get(type(x)) or _weak_dtype(x)
     if dtype is not None:
-        return wrap(np.array(x, dtype))
+        return wrap(_weak_data(x, dtype))
     if isinstance(x, (np.ndarray, np.generic, bool)):
-        data = np.array(x)
-        canonical(data.dtype)
-        return wrap(data)
-    if hasattr(x, "__array__"):
-        return wrap(np.array(x.__array__()))
-    module = type(x).__module__
-    if module.startswith("cupy"):
+        return wrap(np.array(x, canonical(np.asarray(x).dtype)))
+    if type(x).__module__.startswith("cupy"):
         return wrap(x.copy())
+    if hasattr(x, "__array__"):
+        data = np.asarray(x)
+        return wrap(np.array(data, canonical(data.dtype)))
     raise TypeError(f"{type(x).__name__} is not an array, number or bool: {x!r:.80}")
+
+
+def _weak_dtype(x: Any) -> np.dtype[Any] | None:
+    """The dtype of an instance of a subclass of Python's number types (an ``IntEnum``, say)."""
+    if isinstance(x, (bool, np.generic)):
+        return None
+    return next((_weak_kinds[kind] for kind in (int, float, complex) if isinstance(x, kind)), None)
+
+
+def _weak_data(x: Any, dtype: np.dtype[Any]) -> Any:
+    try:
+        return np.array(x, dtype)
+    except OverflowError:
+        raise OverflowError(
+            f"the Python int {x} does not fit into int64. Convert it first, e.g. float({x})."
+        ) from None
 
 
 def is_arraylike(x: Any) -> bool:
@@ -242,14 +275,34 @@ def is_arraylike(x: Any) -> bool:
 
 def is_weak(x: Any) -> bool:
     """Whether a transform's argument adapts its dtype to the other operand's."""
-    return x.weak if isinstance(x, Array) else type(x) in _weak_kinds
+    if isinstance(x, Array):
+        return x.weak
+    return type(x) in _weak_kinds or _weak_dtype(x) is not None
 
 
 def make_weak(x: Any) -> Any:
-    """Mark a tracer as weak; concrete arrays are returned unchanged."""
+    """The same value, adapting its dtype to the other operand's; ``x`` must be fresh or weak."""
     if isinstance(x, Tracer):
         x.weak = True
+    elif type(x) is Array:
+        data, x = x._data, _new(WeakArray)
+        x._data = data
     return x
+
+
+def make_strong(x: Any) -> Any:
+    """The same value with its dtype fixed; ``x`` itself if it is not weak."""
+    if not x.weak:
+        return x
+    if not isinstance(x, Tracer):
+        return wrap(x._data)
+    out = _new(type(x))
+    for cls in type(x).__mro__:
+        for slot in getattr(cls, "__slots__", ()):
+            if slot != "__weakref__" and hasattr(x, slot):
+                object.__setattr__(out, slot, getattr(x, slot))
+    out.weak = False
+    return out
 
 
 def in_eager_mode() -> bool:

@@ -1,12 +1,15 @@
 """The graph: a typed, functional program of ops, with printing, checking and evaluation.
 
-A graph prints as a Python program over ``functorch_lite.ops`` that runs as it stands (constants that are
-not scalars are named in its signature).
+A graph prints as a Python program over ``functorch_lite.ops`` that runs as it stands; constants that are
+not scalars are keyword parameters in its signature.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
+import keyword
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,7 +19,8 @@ from functorch_lite.core.array import Array, Tracer, wrap
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import bfloat16
 from functorch_lite.core.op import REGISTRY, Op, check_same_device, namespace_of, output_avals
-from functorch_lite.errors import GraphError
+from functorch_lite.core.trace import Source, location_of, state
+from functorch_lite.errors import FunctorchLiteError, GraphError
 
 
 class Var:
@@ -39,7 +43,8 @@ class Eqn:
     """One application of an op: ``outputs = op(*inputs, **params)``.
 
     Attributes:
-        source: ``(file, line, function)`` of the user's call, for messages.
+        source: ``(file, line, function)`` of the user's call, for messages; a fourth entry names the op
+            whose reverse rule wrote the equation.
     """
 
     __slots__ = ("inputs", "op", "outputs", "params", "source")
@@ -48,7 +53,7 @@ class Eqn:
     inputs: tuple[Var, ...]
     outputs: tuple[Var, ...]
     params: dict[str, Any]
-    source: tuple[str, int, str] | None
+    source: Source | None
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Eqn:
         inputs: Sequence[Var],
         outputs: Sequence[Var],
         params: dict[str, Any],
-        source: tuple[str, int, str] | None = None,
+        source: Source | None = None,
     ) -> None:
         self.op = op
         self.inputs = tuple(inputs)
@@ -66,10 +71,7 @@ class Eqn:
 
     def location(self) -> str:
         """``file:line (function)`` of the user's call."""
-        if self.source is None:
-            return "<unknown>"
-        file, line, name = self.source
-        return f"{file}:{line} ({name})"
+        return location_of(self.source)
 
 
 class Graph:
@@ -120,15 +122,20 @@ class Graph:
 
 
 def evaluate(graph: Graph, args: Sequence[Any]) -> tuple[Any, ...]:
-    """Apply the ops of a graph under the current trace."""
+    """Apply the ops of a graph under the current trace; they keep the lines that they came from."""
     env: dict[Var, Any] = dict(zip(graph.inputs, args, strict=True))
     env.update(graph.consts)
-    for eqn in graph.eqns:
-        out = eqn.op(*[env[v] for v in eqn.inputs], **eqn.params)
-        if eqn.op.multi:
-            env.update(zip(eqn.outputs, out, strict=True))
-        else:
-            env[eqn.outputs[0]] = out
+    was = state.source
+    try:
+        for eqn in graph.eqns:
+            state.source = eqn.source or was
+            out = eqn.op(*[env[v] for v in eqn.inputs], **eqn.params)
+            if eqn.op.multi:
+                env.update(zip(eqn.outputs, out, strict=True))
+            else:
+                env[eqn.outputs[0]] = out
+    finally:
+        state.source = was
     return tuple(env[v] for v in graph.outputs)
 
 
@@ -139,15 +146,15 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
     """
     last: dict[Var, int] = {}
     for i, eqn in enumerate(graph.eqns):
-        for v in eqn.inputs:
+        for v in (*eqn.inputs, *eqn.outputs):
             last[v] = i
     keep = {*graph.outputs, *graph.inputs, *graph.consts}
     consts = {v: c._data for v, c in graph.consts.items()}
-    steps = [
-        (e.op, e.inputs, e.outputs, e.params, [v for v in dict.fromkeys(e.inputs)
-                                               if last[v] == i and v not in keep])
-        for i, e in enumerate(graph.eqns)
-    ]  # fmt: skip
+    steps = []
+    for i, eqn in enumerate(graph.eqns):
+        values = dict.fromkeys((*eqn.inputs, *eqn.outputs))
+        dead = [v for v in values if last[v] == i and v not in keep]
+        steps.append((eqn.op, eqn.inputs, eqn.outputs, eqn.params, dead))
 
     def program(*datas: Any) -> tuple[Any, ...]:
         xp = namespace_of([*datas, *consts.values()])
@@ -200,7 +207,11 @@ def check(graph: Graph) -> Graph:
             hash(tuple(eqn.params.items()))
         except TypeError as error:
             raise GraphError(f"{graph.name}: {what} has an unhashable param: {error}") from error
-        want = output_avals(eqn.op, eqn.op.aval(*[v.aval for v in eqn.inputs], **eqn.params))
+        try:
+            found = eqn.op.aval(*[v.aval for v in eqn.inputs], **eqn.params)
+        except (FunctorchLiteError, TypeError) as error:
+            raise GraphError(f"{graph.name}: {what} breaks the op's own rule: {error}") from error
+        want = output_avals(eqn.op, found)
         if len(want) != len(eqn.outputs):
             raise GraphError(f"{graph.name}: {what} has {len(eqn.outputs)} outputs, not {len(want)}")
         for var, aval in zip(eqn.outputs, want, strict=True):
@@ -225,16 +236,25 @@ def subgraphs(eqn: Eqn) -> Iterator[Graph]:
 
 def _names() -> Iterator[str]:
     letters = "abcdefghijklmnopqrstuvwxyz"
-    reserved = {"as", "if", "in", "is", "or", "and", "def", "del", "eq", "ne", "lt", "le", "gt", "ge"}
     for width in itertools.count(1):
         for parts in itertools.product(letters, repeat=width):
             name = "".join(parts)
-            if name not in reserved and name not in _op_names():
+            if not _is_taken(name):
                 yield name
 
 
-def _op_names() -> set[str]:
-    return set(REGISTRY) | {"np", "bfloat16"}
+def _is_taken(name: str) -> bool:
+    """Whether a printed program may not give this name to anything of its own."""
+    return name in REGISTRY or keyword.iskeyword(name) or name in _PRINTED_NAMES
+
+
+_PRINTED_NAMES = ("np", "bfloat16", "float", "complex")
+
+
+def _function_name(name: str) -> str:
+    if not name.isidentifier():
+        return "graph"
+    return name + "_graph" if _is_taken(name) else name
 
 
 def _literal(value: Any) -> str:
@@ -251,23 +271,33 @@ def _literal(value: Any) -> str:
 
 
 def source(graph: Graph) -> str:
-    """The graph as the text of a Python program; ``to_function`` runs it."""
+    """The graph as the text of a Python program; ``to_function`` runs it.
+
+    It needs the ops by name, ``np`` and ``bfloat16``. Constants that are not scalars are keyword
+    parameters ``const_0`` …, in the order of ``printed_consts``.
+    """
+    return _program(graph, _function_name(graph.name))[0]
+
+
+def printed_consts(graph: Graph) -> dict[str, Array]:
+    """The constants that the printed program takes by keyword."""
+    return _program(graph, "graph")[1]
+
+
+def _program(graph: Graph, name: str) -> tuple[str, dict[str, Array]]:
     lines: list[str] = []
-    _print(graph, graph.name, "", lines, [])
-    return "\n".join(lines)
+    consts: list[Array] = []
+    _print(graph, name, "", lines, consts)
+    return "\n".join(lines), {f"const_{i}": c for i, c in enumerate(consts)}
 
 
 def to_function(graph: Graph) -> Callable[..., Any]:
     """The printed program, executed: a Python function over Arrays."""
-    lines: list[str] = []
-    consts: list[Array] = []
-    _print(graph, "graph", "", lines, consts)
+    text, consts = _program(graph, "graph")
     namespace: dict[str, Any] = dict(REGISTRY)
-    namespace.update(np=np, bfloat16=bfloat16, call=lambda *args, graph: graph(*args))
-    namespace.update({f"const_{i}": c for i, c in enumerate(consts)})
-    exec(compile("\n".join(lines), f"<graph {graph.name}>", "exec"), namespace)
-    function: Callable[..., Any] = namespace["graph"]
-    return function
+    namespace.update(np=np, bfloat16=bfloat16)
+    exec(compile(text, f"<graph {graph.name}>", "exec"), namespace)
+    return functools.partial(namespace["graph"], **consts)
 
 
 def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[Array]) -> None:
@@ -280,15 +310,18 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
         return names[var]
 
     args = [f"{of(v)}: {v.aval.short()!r}" for v in graph.inputs]
-    lines.append(f"{indent}def {name}({', '.join(args)}):")
+    head = len(lines)
+    lines.append("")
     body = indent + "    "
     for var, const in graph.consts.items():
         if type(const) is Array and const.shape == () and const.dtype.name != "bfloat16":
             value = _literal(const._data.item())
             text = f"full(shape=(), dtype={_literal(const.dtype)}, value={value})"
         else:
-            text = f"const_{len(consts)}"
-            consts.append(const)
+            at = next((i for i, c in enumerate(consts) if c is const), len(consts))
+            if at == len(consts):
+                consts.append(const)
+            text = f"const_{at}"
         lines.append(f"{body}{of(var)} = {text}  # {var.aval.short()}")
     count = 0
     for eqn in graph.eqns:
@@ -296,20 +329,33 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
         for key, value in eqn.params.items():
             if isinstance(value, Graph):
                 count += 1
-                inner = f"{value.name if value.name.isidentifier() else 'graph'}_{count}"
+                inner = f"{_function_name(value.name)}_{count}"
                 _print(value, inner, body, lines, consts)
                 params.append(f"{key}={inner}")
             else:
                 params.append(f"{key}={_literal(value)}")
-        text = f"{eqn.op.name}({', '.join([*map(of, eqn.inputs), *params])})"
+        if eqn.op.inline is not None:
+            # A call is a call of the inner function, so that the text needs no name but the ops'.
+            text = f"{inner}({', '.join(map(of, eqn.inputs))})"
+        else:
+            text = f"{eqn.op.name}({', '.join([*map(of, eqn.inputs), *params])})"
         outs = ", ".join(map(of, eqn.outputs))
         outs += "," if eqn.op.multi and len(eqn.outputs) == 1 else ""
         left = f"{outs} = " if outs else ""
         shapes = " ".join(v.aval.short() for v in eqn.outputs)
-        where = f"  {eqn.source[0].rsplit('/', 1)[-1]}:{eqn.source[1]}" if eqn.source else ""
-        lines.append(f"{body}{left}{text}  # {shapes}{where}")
+        lines.append(f"{body}{left}{text}  # {shapes}{_short_source(eqn)}")
     outs = ", ".join(map(of, graph.outputs)) + ("," if len(graph.outputs) == 1 else "")
     lines.append(f"{body}return {outs or '()'}")
+    if not indent and consts:
+        args += ["*", *[f"const_{i}: {c.aval.short()!r}" for i, c in enumerate(consts)]]
+    lines[head] = f"{indent}def {name}({', '.join(args)}):"
+
+
+def _short_source(eqn: Eqn) -> str:
+    if eqn.source is None:
+        return ""
+    pulled = f", backward of {eqn.source[3]}" if len(eqn.source) > 3 else ""
+    return f"  {os.path.basename(eqn.source[0])}:{eqn.source[1]}{pulled}"
 
 
 def free_tracers(graph: Graph) -> list[tuple[Var, Tracer]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
@@ -13,7 +12,7 @@ import numpy as np
 from functorch_lite.core.array import Array, Tracer, raise_escaped
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.trace import state
-from functorch_lite.errors import DeviceError, DtypeError
+from functorch_lite.errors import DeviceError, DtypeError, FunctorchLiteError
 
 _new = object.__new__
 _asarray = np.asarray
@@ -56,7 +55,7 @@ class Rule:
         self.shapes = False
         self.getters: list[tuple[str, Any]] = []
         plain = [name.lstrip("*") for name in operands]
-        for name in list(inspect.signature(fn).parameters)[1:]:
+        for name in parameters_of(fn)[1:]:
             kind, key = self._classify(name, plain, operands)
             self.getters.append((kind, key))
             if kind == "ans":
@@ -178,7 +177,7 @@ class Op:
         self.name = name
         self.operands = operands
         self._source = eager
-        takes_namespace = not isinstance(eager, np.ufunc) and _first_parameter(eager) == "xp"
+        takes_namespace = parameters_of(eager)[:1] == ("xp",)
         self.eager = partial(eager, np) if takes_namespace else eager
         self.per_device: dict[str, Callable[..., Any]] = {}
         self.aval = aval
@@ -241,9 +240,9 @@ class Op:
         Returns:
             whether the answer is kept, per operand whether its value is kept, and whether shapes are.
         """
-        plan = self._plans.get(mask | (count << 64))
+        plan = self._plans.get(mask << 32 | count)
         if plan is None:
-            plan = self._plans[mask | (count << 64)] = self._make_plan(mask, count)
+            plan = self._plans[mask << 32 | count] = self._make_plan(mask, count)
         return plan
 
     def _make_plan(self, mask: int, count: int) -> tuple[bool, tuple[bool, ...], bool]:
@@ -285,7 +284,10 @@ class Op:
                     "functions of functorch_lite.numpy and .lax convert their arguments"
                 ) from error
         check_same_device(self.name, args)
-        self.aval(*[a.aval for a in args], **params)
+        try:
+            self.aval(*[a.aval for a in args], **params)
+        except FunctorchLiteError as better:
+            raise better from None
         raise error
 
 
@@ -383,11 +385,10 @@ def cupy_module() -> Any:
     return cupy
 
 
-def _first_parameter(fn: Callable[..., Any]) -> str | None:
-    try:
-        return next(iter(inspect.signature(fn).parameters), None)
-    except (TypeError, ValueError):
-        return None
+def parameters_of(fn: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a Python function's parameters; ``inspect`` would be slow for hundreds of rules."""
+    code = getattr(fn, "__code__", None)
+    return () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _rules(name: str, mode: str, rules: Any, operands: tuple[str, ...]) -> Any:

@@ -8,6 +8,7 @@ one whatever happens, so an exception can never leave a thread in the wrong stat
 from __future__ import annotations
 
 import contextvars
+import functools
 import os
 import sys
 import threading
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 PACKAGE_DIR = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
+Source = tuple[str, int, str] | tuple[str, int, str, str]
+
+
 class State(threading.local):
     """What every thread keeps for itself.
 
@@ -32,6 +36,8 @@ class State(threading.local):
             context of this thread, because entering ``np.errstate`` costs several times an op.
         device: where creation ops allocate, ``None`` for the CPU.
         backward: the node whose rule a pullback is running, so that diagnostics can name it.
+        source: the line that ops are to be ascribed to, ``(file, line, function)`` with the name of the
+            op whose reverse rule runs as an optional fourth entry; None for the line that calls.
         debug: how many ``debug_nans`` blocks surround the code.
         disable_jit: true inside ``disable_jit()``.
     """
@@ -39,6 +45,7 @@ class State(threading.local):
     trace: Trace | None = None
     device: Any = None
     backward: Any = None
+    source: Source | None = None
     debug: int = 0
     disable_jit: bool = False
     run: Callable[..., Any]
@@ -117,6 +124,21 @@ def frame_location(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
 
 
+def source_here() -> Source | None:
+    """The line that an op applied now is ascribed to."""
+    if state.source is not None:
+        return state.source
+    frame = user_frame(2)
+    return frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def location_of(source: Source | None) -> str:
+    """``file:line (function)`` of a source, or ``<unknown>``."""
+    return "<unknown>" if source is None else f"{source[0]}:{source[1]} ({source[2]})"
+
+
 def function_name(f: Any) -> str:
     """A name for a callable in messages."""
+    while isinstance(f, functools.partial):
+        f = f.func
     return str(getattr(f, "__name__", None) or getattr(type(f), "__name__", "function"))

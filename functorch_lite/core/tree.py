@@ -21,6 +21,7 @@ __all__ = [
     "flatten",
     "flatten_with_path",
     "is_leaf",
+    "leaf_names",
     "leaves",
     "leaves_with_path",
     "map",
@@ -202,6 +203,16 @@ def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf 
 def path_str(path: Iterable[Any]) -> str:
     """A path as Python would index it: ``['layers'][0]``."""
     return "".join(f"[{key!r}]" for key in path)
+
+
+def leaf_names(tree: Any, name: str, is_leaf: IsLeaf = None) -> list[str]:
+    """The leaves of a tree as Python would spell them, starting with the tree's own name.
+
+    >>> leaf_names({"layers": [1, 2]}, "params")
+    ["params['layers'][0]", "params['layers'][1]"]
+    """
+    accessors = optree.tree_accessors(tree, is_leaf, namespace=NAMESPACE)
+    return [accessor.codify(name) for accessor in accessors]
 
 
 def register_pytree_node(

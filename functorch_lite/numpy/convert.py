@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite import ops
-from functorch_lite.core.array import Array, Tracer, lift, wrap
+from functorch_lite.core.array import Array, Tracer, lift, make_strong, wrap
 from functorch_lite.core.dtypes import (
     SCALAR_TYPES,
     canonical,
@@ -55,7 +55,7 @@ def cast(x: Array, dtype: np.dtype[Any]) -> Array:
 
 def strong(x: Array) -> Array:
     """A weak tracer in the default dtype of its kind; any other array unchanged."""
-    return cast(x, default_dtype(x.dtype)) if x.weak else x
+    return cast(make_strong(x), default_dtype(x.dtype)) if x.weak else x
 
 
 def as_array(x: Any, fun: str, arg: str = "x") -> Array:
@@ -149,6 +149,13 @@ def promote_numbers(*args: Any, fun: str = "promote_numbers", names: Sequence[st
 
 def cast_all(args: Sequence[Any], least: Any, fun: str, names: Sequence[str]) -> list[Array]:
     """``args`` as arrays of their common dtype, or of ``least`` (if given) where that is exact."""
+    dtype = getattr(args[0], "dtype", None)
+    for x in args:
+        if not isinstance(x, Array) or x.weak or x.dtype is not dtype:
+            break
+    else:
+        if least is None or is_inexact(dtype):
+            return list(args)
     held: list[Any] = []
     for i, x in enumerate(args):
         if isinstance(x, Array) or isinstance(x, SCALAR_TYPES):

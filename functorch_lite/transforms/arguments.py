@@ -10,9 +10,16 @@ import numpy as np
 import optree
 
 from functorch_lite.core import tree
-from functorch_lite.core.array import Array, Tracer, is_arraylike, is_weak, lift
+from functorch_lite.core.array import (
+    Array,
+    is_arraylike,
+    is_weak,
+    lift,
+    make_strong,
+    make_weak,
+)
 from functorch_lite.core.aval import describe
-from functorch_lite.core.dtypes import default_float, default_int, is_complex, is_float, is_integer
+from functorch_lite.core.dtypes import default_dtype
 from functorch_lite.core.op import REGISTRY
 from functorch_lite.errors import TransformError, TreeError
 
@@ -23,29 +30,25 @@ class Flat:
     Attributes:
         arrays: the leaves as Arrays.
         weak: per leaf, whether it stems from Python scalars.
-        scalar: per leaf, whether it *is* a Python scalar.
         treedef: the structure.
     """
 
-    __slots__ = ("arrays", "scalar", "treedef", "weak")
+    __slots__ = ("arrays", "treedef", "weak")
 
     def __init__(self, args: Any, what: Callable[[], list[str]], transform: str) -> None:
         leaves, self.treedef = tree.flatten(args)
-        self.arrays: list[Array] = []
+        self.arrays: list[Any] = []
         self.weak: list[bool] = []
-        self.scalar: list[bool] = []
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, Array):
                 self.arrays.append(leaf)
                 self.weak.append(leaf.weak)
-                self.scalar.append(False)
                 continue
             if not is_arraylike(leaf):
                 raise unknown_leaf(what()[i], leaf, transform)
-            self.arrays.append(lift(leaf))
             weak = is_weak(leaf)
+            self.arrays.append(make_weak(lift(leaf)) if weak else lift(leaf))
             self.weak.append(weak)
-            self.scalar.append(weak)
 
     def unflatten(self, leaves: Sequence[Any]) -> Any:
         """The argument tree with other leaves."""
@@ -89,10 +92,40 @@ def leaf_paths(f: Any, args: Sequence[Any], positions: Sequence[int] | None = No
     positions = list(range(len(args))) if positions is None else list(positions)
     names = parameter_names(f, max(positions, default=-1) + 1)
     return [
-        names[i] + tree.path_str(path)
-        for i, arg in zip(positions, args, strict=True)
-        for path, _ in tree.leaves_with_path(arg)
+        path for i, arg in zip(positions, args, strict=True) for path in tree.leaf_names(arg, names[i])
     ]
+
+
+def keyword_paths(kwargs: dict[str, Any]) -> list[str]:
+    """The paths of the leaves of keyword arguments, in the order of flattening."""
+    return [path for name in sorted(kwargs) for path in tree.leaf_names(kwargs[name], name)]
+
+
+def check_callable(f: Any, transform: str) -> None:
+    """Raise unless the first argument of a transform is a function."""
+    if not callable(f):
+        raise TransformError(
+            f"{transform}: the first argument must be a function, got {describe(f)}. Write "
+            f"{transform}(f)(x), not {transform}(f(x))."
+        )
+
+
+def split_aux(out: Any, f_name: str, label: str) -> tuple[Any, Any]:
+    """The pair that a function with ``has_aux=True`` returns."""
+    if not isinstance(out, tuple) or len(out) != 2:
+        got = f"a tuple of {len(out)}" if isinstance(out, tuple) else describe_tree(out)
+        raise TransformError(
+            f"{label}: with has_aux=True {f_name} must return a pair (output, aux), got {got}. Write "
+            "return output, aux, or leave has_aux out."
+        )
+    return out
+
+
+def describe_tree(x: Any) -> str:
+    """Short text for any value: its type, and shape and dtype of a leaf."""
+    if x is None:
+        return "None"
+    return describe(x) if tree.is_leaf(x) else f"a {type(x).__name__}"
 
 
 def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
@@ -108,31 +141,21 @@ def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
                 "Pass that argument by position, or change argnums."
             )
         out.append(int(n) % count)
+    if len(set(out)) != len(out):
+        raise TransformError(f"{name}: argnums {argnums} names an argument twice. Name each once.")
     return tuple(out)
 
 
-def strong(x: Any) -> Any:
-    """A weak result as the default dtype of its kind, which is what a user receives."""
-    dtype = x.dtype
-    if is_float(dtype):
-        want = default_float()
-    elif is_complex(dtype):
-        want = np.dtype(np.complex64)
-    elif is_integer(dtype):
-        want = default_int()
-    else:
-        return x
-    return x if dtype == want else REGISTRY["cast"](x, dtype=want)
+def finish(x: Any, weak: bool) -> Any:
+    """What a user receives: results of Python scalars alone have the default dtype of their kind.
 
-
-def finish(x: Any, weak: bool, like: Any = None) -> Any:
-    """A result whose weakness is that of ``like``: a traced weak value stays weak, a scalar's does not."""
+    Inside another transform, too: a program gives the same dtypes with and without ``jit`` around it.
+    """
     if not weak:
         return x
-    if isinstance(like, Tracer) and isinstance(x, Tracer):
-        x.weak = True
-        return x
-    return strong(x)
+    x = make_strong(x)
+    dtype = default_dtype(x.dtype)
+    return x if x.dtype == dtype else REGISTRY["cast"](x, dtype=dtype)
 
 
 def outputs_as_arrays(out: Any, f_name: str, transform: str) -> tuple[list[Array], list[bool], Any]:
@@ -184,5 +207,5 @@ def axes_mismatch(name: str, what: str, path: str, prefix: Any, value: Any) -> s
             if tree.is_leaf(value)
             else f"a {type(value).__name__} of {len(tree.leaves(value))} leaves"
         )
-        + f". Use one int or None for the whole of it, or a container of the same structure as the value."
+        + ". Use one int or None for the whole of it, or a container of the same structure as the value."
     )

@@ -9,7 +9,9 @@ from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op
 from functorch_lite.core.trace import Trace
+from functorch_lite.errors import NonConcreteError
 from functorch_lite.ops import broadcast_to
+from functorch_lite.transforms.concrete import line_of_request, remedy_for
 
 _new = object.__new__
 
@@ -19,6 +21,7 @@ class BatchTracer(Tracer):
 
     __slots__ = ("shape", "value")
 
+    _trace: BatchTrace
     value: Array
     shape: tuple[int, ...]  # type: ignore[assignment]
 
@@ -29,8 +32,25 @@ class BatchTracer(Tracer):
         """Shape and dtype of one example."""
         return make_aval(self.shape, self.dtype, self.weak)
 
+    def concrete(self, wanted: str) -> Any:
+        """Every example has a value of its own, so Python cannot have one."""
+        raise NonConcreteError(
+            f"{wanted} needs one value, but inside {self._trace.label} this array (of shape {self.shape} "
+            f"per example) has a value for each of {self._trace.size} examples. {line_of_request()} "
+            f"{remedy_for(wanted)}"
+        )
+
     def __repr__(self) -> str:
         return f"BatchTracer(shape={self.shape}, dtype={self.dtype.name}, in {self._trace.label})"
+
+
+class Shared:
+    """An output of a batching rule that is the same for every example and lacks the mapped axis."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
 
 
 class BatchTrace(Trace):
@@ -71,7 +91,7 @@ class BatchTrace(Trace):
             return op(*values, **params)
         out = op.batch(self.size, values, batched, params)
         if op.multi:
-            return tuple(self.tracer(o) for o in out)
+            return tuple(o.value if o.__class__ is Shared else self.tracer(o) for o in out)
         result = _new(BatchTracer)
         result._trace = self
         result.value = out

@@ -14,8 +14,10 @@ from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Eqn, Graph, Var, close, evaluate, reference_program
 from functorch_lite.core.op import Op, Whole
+from functorch_lite.core.trace import source_here
+from functorch_lite.errors import ShapeError
 from functorch_lite.ops import full
-from functorch_lite.transforms.batch import BatchTrace
+from functorch_lite.transforms.batch import BatchTrace, BatchTracer, Shared
 from functorch_lite.transforms.forward import JVPTrace, JVPTracer
 from functorch_lite.transforms.reverse import GradTrace, GradTracer, backward
 from functorch_lite.transforms.stage import StageTrace, StageTracer, stage
@@ -49,6 +51,13 @@ def _eager(*datas: Any, graph: Graph) -> tuple[Any, ...]:
 
 
 def _aval(*avals: Aval, graph: Graph) -> tuple[Aval, ...]:
+    given = [(a.shape, a.dtype) for a in avals]
+    wanted = [(a.shape, a.dtype) for a in graph.in_avals]
+    if given != wanted:
+        raise ShapeError(
+            f"call of {graph.name}: the graph takes {', '.join(a.short() for a in graph.in_avals)}, got "
+            f"{', '.join(a.short() for a in avals)}"
+        )
     return graph.out_avals
 
 
@@ -165,17 +174,23 @@ def _batch(
     key = ("batch", size, tuple(batched))
     if key not in graph.memo:
         graph.memo[key] = _batched_graph(graph, size, batched)
-    return call_graph(graph.memo[key], args)
+    batched_graph, varies = graph.memo[key]
+    outs = call_graph(batched_graph, args)
+    return tuple(o if v else Shared(o) for o, v in zip(outs, varies, strict=True))
 
 
-def _batched_graph(graph: Graph, size: int, batched: list[bool]) -> Graph:
+def _batched_graph(graph: Graph, size: int, batched: list[bool]) -> tuple[Graph, list[bool]]:
+    """The graph over all examples, and for each output whether it varies between them."""
+    varies: list[bool] = []
+
     def over_examples(*values: Any) -> list[Any]:
         with BatchTrace(f"vmap of {graph.name}", size) as trace:
             assert isinstance(trace, BatchTrace)
             outs = evaluate(
                 graph, [trace.tracer(v) if b else v for v, b in zip(values, batched, strict=True)]
             )
-        return [trace.lower(o) for o in outs]
+        varies[:] = [type(o) is BatchTracer and o._trace is trace for o in outs]
+        return [o.value if v else o for o, v in zip(outs, varies, strict=True)]
 
     avals = [
         Aval((size, *a.shape), a.dtype) if b else a
@@ -183,7 +198,7 @@ def _batched_graph(graph: Graph, size: int, batched: list[bool]) -> Graph:
     ]
     staged = stage(over_examples, avals, f"vmap of {graph.name}")
     staged.name = f"{graph.name}_vmap"
-    return staged
+    return staged, varies
 
 
 # ------------------------------------------------------------------------------ partial evaluation
@@ -238,7 +253,7 @@ def write_down(trace: Any, op: Op, args: Sequence[Any], params: dict[str, Any]) 
     """Add an equation to a stage trace without asking the op's partial rule."""
     inputs = [trace.var_of(a) for a in args]
     outs = op.aval(*[v.aval for v in inputs], **params)
-    eqn = Eqn(op, inputs, [Var(a) for a in outs], params)
+    eqn = Eqn(op, inputs, [Var(a) for a in outs], params, source_here())
     trace.eqns.append(eqn)
     return tuple(trace.tracer(v) for v in eqn.outputs)
 

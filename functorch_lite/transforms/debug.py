@@ -9,9 +9,8 @@ import numpy as np
 
 from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.dtypes import is_inexact
-from functorch_lite.core.graph import Graph
 from functorch_lite.core.op import Op
-from functorch_lite.core.trace import Trace, state, user_location
+from functorch_lite.core.trace import Trace, location_of, source_here, state
 from functorch_lite.errors import NanError
 
 __all__ = ["debug_nans"]
@@ -20,58 +19,45 @@ __all__ = ["debug_nans"]
 class NanTrace(Trace):
     """Runs ops under its parent and raises at the first one that makes a NaN out of numbers."""
 
-    __slots__ = ("location",)
+    __slots__ = ()
 
     def __init__(self) -> None:
         super().__init__("debug_nans")
-        self.location: str | None = None
 
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         if op.inline is not None:
-            return self._run_graph(params["graph"], args)
+            # A jitted function runs equation by equation, so that one of them can be named.
+            with Reenter(self):
+                return op.inline(args, params)
         out = op(*args, **params)
+        if op.name == "full":
+            return out  # a NaN that was written down is wanted
         for i, x in enumerate(out if op.multi else (out,)):
             data = _concrete(x)
             if data is not None and is_inexact(data.dtype) and _has_nan(data):
                 raise NanError(self._message(op, i, x, data, args))
         return out
 
-    def _run_graph(self, graph: Graph, args: Sequence[Any]) -> tuple[Any, ...]:
-        """A jitted function runs equation by equation, so that one of them can be named."""
-        env: dict[Any, Any] = dict(zip(graph.inputs, args, strict=True))
-        env.update(graph.consts)
-        was = self.location
-        try:
-            for eqn in graph.eqns:
-                if eqn.source is not None:
-                    self.location = eqn.location()
-                with Reenter(self):
-                    out = eqn.op(*[env[v] for v in eqn.inputs], **eqn.params)
-                env.update(zip(eqn.outputs, out if eqn.op.multi else (out,), strict=True))
-        finally:
-            self.location = was
-        return tuple(env[v] for v in graph.outputs)
-
     def _message(self, op: Op, i: int, out: Any, data: Any, args: Sequence[Any]) -> str:
-        node: Any = state.backward
-        count = int(np.isnan(np.asarray(data, np.complex128 if data.dtype.kind == "c" else np.float64)).sum())
+        wide = np.complex128 if data.dtype.kind == "c" else np.float64
+        count = int(np.isnan(data.astype(wide)).sum())
         had = [k for k, a in enumerate(args) if (d := _concrete(a)) is not None and _has_nan(d)]
-        where = self.location or user_location()
-        if node:
-            of = getattr(node, "op", None)
-            line = getattr(node, "where", None) or where
-            head = (
-                f"NaN in the backward pass: {op.name}, in the derivative of "
-                f"{of.name if of else 'a sum of cotangents'} computed at {line}"
-            )
+        line = state.source or source_here()
+        pulled = line[3] if line is not None and len(line) > 3 else None
+        if pulled is None and state.backward is not None:
+            pulled = state.backward.op.name
+        where = location_of(line)
+        if pulled is not None:
+            head = f"NaN in the backward pass: {op.name}, in the derivative of {pulled} at {where}"
         else:
             head = f"NaN in the forward pass: {op.name} at {where}"
-        source = (
+        made = (
             f" Operand{'s' * (len(had) > 1)} {', '.join(map(str, had))} held NaN already."
             if had
             else " None of its operands held a NaN."
         )
-        return f"{head}: {count} of {data.size} elements of a result of shape {tuple(out.shape)}.{source}"
+        which = f"output {i}" if op.multi else "a result"
+        return f"{head}: {count} of {data.size} elements of {which} of shape {tuple(out.shape)}.{made}"
 
 
 class Reenter:

@@ -11,8 +11,10 @@ from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import is_complex, is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import Trace
+from functorch_lite.errors import NonConcreteError
 from functorch_lite.ops import add, broadcast_to
-from functorch_lite.transforms.reverse import complex_error
+from functorch_lite.transforms.concrete import CONVERSIONS, refuse_conversion
+from functorch_lite.transforms.reverse import complex_error, refuse_complex
 
 _new = object.__new__
 
@@ -38,6 +40,8 @@ class JVPTracer(Tracer):
 
     def concrete(self, wanted: str) -> Any:
         """The value, if the transform around this one has it."""
+        if wanted in CONVERSIONS:
+            raise NonConcreteError(refuse_conversion(wanted, self._trace.label))
         primal = self.primal
         return primal.concrete(wanted) if isinstance(primal, Tracer) else primal
 
@@ -68,8 +72,10 @@ class JVPTrace(Trace):
                 primals.append(a)
                 tangents.append(None)
         rules = op.jvp
-        if not live or rules is NOT_DIFFERENTIABLE:
+        if not live:
             return op(*primals, **params)
+        if rules is NOT_DIFFERENTIABLE:
+            return refuse_complex(op, op(*primals, **params))
         if rules.__class__ is Whole:
             ans, tangent = rules.fn(primals, tangents, params)
             if op.multi:

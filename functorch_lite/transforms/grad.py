@@ -10,91 +10,88 @@ import numpy as np
 
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array, lift, wrap
-from functorch_lite.core.aval import describe
+from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import float0, is_complex, is_float
 from functorch_lite.core.trace import function_name
-from functorch_lite.errors import GradientError, TransformError, TreeError
+from functorch_lite.errors import GradientError, TreeError
 from functorch_lite.ops import cast, full
-from functorch_lite.ops.families import ones_like
 from functorch_lite.transforms.arguments import (
     Flat,
+    check_callable,
     finish,
     leaf_paths,
     normalise_argnums,
     outputs_as_arrays,
+    split_aux,
 )
-from functorch_lite.transforms.reverse import GradTrace, GradTracer, backward, complex_error
+from functorch_lite.transforms.reverse import GradTrace, GradTracer, Node, backward, complex_error
 
 __all__ = ["grad", "value_and_grad", "vjp"]
 
 
 class Recording:
-    """A function run under reverse mode: its outputs, and what is needed to pull cotangents back."""
+    """A function run under reverse mode: its outputs, and what is needed to pull cotangents back.
 
-    __slots__ = ("aux", "flat", "nodes", "out_avals", "out_tree", "out_weak", "outs", "roots")
+    It keeps shapes and dtypes of inputs and outputs, not their values, which the rules may not need.
+    """
+
+    __slots__ = ("aux", "in_avals", "in_weak", "nodes", "out_avals", "out_tree", "out_weak", "outs", "roots")
 
     def __init__(
         self, f: Callable[..., Any], flat: Flat, label: str, has_aux: bool, f_name: str
     ) -> None:
-        self.flat = flat
+        self.in_avals = [make_aval(x.shape, x.dtype) for x in flat.arrays]
+        self.in_weak = flat.weak
+        self.aux = None
         with GradTrace(label) as trace:
             assert isinstance(trace, GradTrace)
-            self.roots: list[GradTracer | None] = []
+            self.roots: list[Node | None] = []
             args: list[Array] = []
             for x, weak in zip(flat.arrays, flat.weak, strict=True):
                 if is_complex(x.dtype):
                     raise complex_error(label)
                 root = trace.root(x, weak) if is_float(x.dtype) else None
-                self.roots.append(root)
+                self.roots.append(None if root is None else root.node)
                 args.append(x if root is None else root)
             out = f(*flat.unflatten(args))
-            self.aux = None
             if has_aux:
-                out, self.aux = _split_aux(out, label)
+                out, self.aux = split_aux(out, f_name, label)
             outs, self.out_weak, self.out_tree = outputs_as_arrays(out, f_name, label)
-            if has_aux:
-                self.aux = tree.map(lambda x: _primal(x, trace), self.aux)
         self.nodes = [
             o.node if type(o) is GradTracer and o._trace is trace else None for o in outs
         ]
         self.outs = [_primal(o, trace) for o in outs]
+        self.out_avals = [make_aval(o.shape, o.dtype) for o in self.outs]
+        if has_aux:
+            self.aux = tree.map(lambda x: _aux(x, trace), self.aux)
 
     def pull(self, cts: Sequence[Any]) -> list[Any]:
         """Cotangent of every input leaf; zeros where nothing reached, float0 for integers."""
         seeds = [(n, ct) for n, ct in zip(self.nodes, cts, strict=True) if n is not None]
         found = backward(seeds)
         grads: list[Any] = []
-        for root, x, weak, scalar in zip(
-            self.roots, self.flat.arrays, self.flat.weak, self.flat.scalar, strict=True
-        ):
+        for root, aval, weak in zip(self.roots, self.in_avals, self.in_weak, strict=True):
             if root is None:
-                grads.append(wrap(np.zeros(tuple(x.shape), float0)))
+                grads.append(wrap(np.zeros(aval.shape, float0)))
                 continue
-            g = found.get(root.node)
+            g = found.get(root)
             if g is None:
-                g = full(shape=tuple(x.shape), dtype=x.dtype, value=0)
-            grads.append(finish(g, weak, None if scalar else x))
+                g = full(shape=aval.shape, dtype=aval.dtype, value=0)
+            grads.append(finish(g, weak))
         return grads
 
     def result(self) -> Any:
-        """The function's outputs as a tree."""
-        outs = [
-            finish(o, w, o) for o, w in zip(self.outs, self.out_weak, strict=True)
-        ]
-        return tree.unflatten(self.out_tree, outs)
+        """The function's outputs as a tree; they are handed over once."""
+        outs, self.outs = self.outs, []
+        return tree.unflatten(self.out_tree, map(finish, outs, self.out_weak))
 
 
 def _primal(x: Any, trace: GradTrace) -> Any:
     return x.primal if type(x) is GradTracer and x._trace is trace else x
 
 
-def _split_aux(out: Any, label: str) -> tuple[Any, Any]:
-    if not isinstance(out, tuple) or len(out) != 2:
-        raise TransformError(
-            f"{label}: with has_aux=True the function must return a pair (output, aux), got "
-            f"{type(out).__name__} {describe(out) if tree.is_leaf(out) else ''}".rstrip()
-        )
-    return out
+def _aux(x: Any, trace: GradTrace) -> Any:
+    return finish(_primal(x, trace), x.weak) if isinstance(x, Array) else x
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -119,18 +116,18 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     Source: the reverse mode of Griewank and Walther, Evaluating Derivatives, chapter 3.
     """
+    check_callable(f, "vjp")
     name = function_name(f)
     label = f"vjp of {name}"
     flat = Flat(primals, lambda: leaf_paths(f, primals), label)
     record = Recording(f, flat, label, has_aux, name)
+    treedef, aux, record.aux = flat.treedef, record.aux, None
 
     def pull(ct: Any) -> Any:
         cts = _check_cotangents(ct, record, label)
-        return flat.unflatten(record.pull(cts))
+        return tree.unflatten(treedef, record.pull(cts))
 
-    if has_aux:
-        return record.result(), pull, record.aux
-    return record.result(), pull
+    return (record.result(), pull, aux) if has_aux else (record.result(), pull)
 
 
 def _check_cotangents(ct: Any, record: Recording, label: str) -> list[Any]:
@@ -141,7 +138,7 @@ def _check_cotangents(ct: Any, record: Recording, label: str) -> list[Any]:
             "cotangent array for each output array, in the same containers."
         )
     cts = []
-    for i, (leaf, out) in enumerate(zip(leaves, record.outs, strict=True)):
+    for i, (leaf, out) in enumerate(zip(leaves, record.out_avals, strict=True)):
         if record.nodes[i] is None:
             cts.append(None)
             continue
@@ -188,8 +185,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: fnp.sum(x**2))(fnp.asarray([1.0, 2.0]))
     (Array(5., dtype=float32), Array([2., 4.], dtype=float32))
     """
-    if not callable(f):
-        raise TransformError(f"grad: the first argument must be a function, got {describe(f)}")
+    check_callable(f, "grad")
     name = function_name(f)
     label = f"grad of {name}"
 
@@ -210,9 +206,9 @@ def value_and_grad(
                 if not is_float(x.dtype):
                     _reject_argument(x, leaf_paths(f, chosen, nums)[i], label)
         record = Recording(partial_f, flat, label, has_aux, name)
-        out = _scalar_output(record, label)
-        grads = flat.unflatten(record.pull([ones_like(out)]))
-        result = grads if not isinstance(argnums, int) else grads[0]
+        aval = _scalar_output(record, name, label)
+        grads = flat.unflatten(record.pull([full(shape=(), dtype=aval.dtype, value=1)]))
+        result = grads[0] if isinstance(argnums, (int, np.integer)) else grads
         value = record.result()
         return ((value, record.aux), result) if has_aux else (value, result)
 
@@ -222,31 +218,35 @@ def value_and_grad(
 def _reject_argument(x: Any, path: str, label: str) -> None:
     if is_complex(x.dtype):
         raise complex_error(f"{label}: argument {path}")
+    remedy = "Pass a Python float" if x.weak else f"Convert it, e.g. {path}.astype('float32')"
     raise GradientError(
         f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have gradients. "
-        f"Convert it, e.g. {path}.astype('float32'), or exclude it from argnums."
+        f"{remedy}, or exclude it from argnums."
     )
 
 
-def _scalar_output(record: Recording, label: str) -> Any:
-    if not tree.is_leaf(tree.unflatten(record.out_tree, record.outs)):
+def _scalar_output(record: Recording, name: str, label: str) -> Aval:
+    if record.out_tree.num_leaves != 1 or record.out_tree != tree.structure(0):
+        if record.out_tree == tree.structure(None):
+            raise GradientError(
+                f"{label}: {name} must return one scalar, got None. Does it lack a return statement?"
+            )
         raise GradientError(
-            f"{label}: the function must return one scalar, got {record.out_tree.num_leaves} values in "
+            f"{label}: {name} must return one scalar, got {record.out_tree.num_leaves} values in "
             f"{record.out_tree}. Return the loss alone, or (loss, rest) with has_aux=True."
         )
-    (out,) = record.outs
-    if tuple(out.shape) != ():
+    (out,) = record.out_avals
+    if out.shape != ():
         raise GradientError(
-            f"{label}: the function must return a scalar, got an array of shape {tuple(out.shape)}. "
-            "Reduce it with .sum() or .mean(), or use jacrev for the whole Jacobian or vmap for one "
-            "gradient per example."
+            f"{label}: {name} must return a scalar, got an array of shape {out.shape}. Reduce it with "
+            ".sum() or .mean(), or use jacrev for the whole Jacobian."
         )
     if is_complex(out.dtype):
         raise complex_error(label)
     if not is_float(out.dtype):
         raise GradientError(
-            f"{label}: the function must return a floating-point scalar, got {out.dtype.name}. Convert "
-            "it with .astype('float32') if a gradient makes sense."
+            f"{label}: {name} must return a floating-point scalar, got {out.dtype.name}. Convert it "
+            "with .astype('float32') if a gradient makes sense."
         )
     return out
 

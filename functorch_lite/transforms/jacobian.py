@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core import tree
-from functorch_lite.core.array import Array, is_weak, lift, wrap
+from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.dtypes import is_complex, is_float
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError
-from functorch_lite.ops import cast, reshape
+from functorch_lite.ops import reshape
 from functorch_lite.ops import slice as slice_op
-from functorch_lite.transforms.arguments import leaf_paths, normalise_argnums
+from functorch_lite.transforms.arguments import (
+    Flat,
+    check_callable,
+    finish,
+    leaf_paths,
+    normalise_argnums,
+)
 from functorch_lite.transforms.grad import vjp
 from functorch_lite.transforms.jvp import jvp
 from functorch_lite.transforms.reverse import complex_error
@@ -52,12 +58,12 @@ def _split(x: Any, leaves: Sequence[Array], axis: int) -> list[Any]:
     return out
 
 
-def _chosen(f: Callable[..., Any], args: Any, argnums: Any, label: str) -> tuple[Any, Any, Any]:
+def _chosen(f: Callable[..., Any], args: Any, argnums: Any, label: str) -> tuple[Any, Any]:
+    """Positions and values of the differentiated arguments, as arrays of floating-point dtypes."""
     nums = normalise_argnums(argnums, len(args), label)
     chosen = tuple(args[i] for i in nums)
-    leaves = tree.leaves(chosen)
-    for i, leaf in enumerate(leaves):
-        x = lift(leaf)
+    flat = Flat(chosen, lambda: leaf_paths(f, chosen, nums), label)
+    for i, x in enumerate(flat.arrays):
         if is_complex(x.dtype):
             raise complex_error(label)
         if not is_float(x.dtype):
@@ -66,14 +72,15 @@ def _chosen(f: Callable[..., Any], args: Any, argnums: Any, label: str) -> tuple
                 f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have "
                 f"derivatives. Convert it, e.g. {path}.astype('float32'), or exclude it from argnums."
             )
-    return nums, chosen, leaves
+    return nums, flat.unflatten(map(finish, flat.arrays, flat.weak))
 
 
-def _strengthen(x: Any) -> Any:
-    """Python numbers become arrays of the default float here, so that basis vectors have a dtype."""
-    if is_weak(x) and not isinstance(x, Array):
-        return cast(lift(x), dtype=np.dtype(np.float32))
-    return lift(x)
+def _check_output(x: Any, label: str) -> None:
+    if not is_float(x.dtype):
+        raise GradientError(
+            f"{label}: the function must return floating-point arrays, got {x.dtype.name}. Convert them "
+            "with .astype('float32'), or return them as aux with has_aux=True."
+        )
 
 
 def jacfwd(
@@ -95,27 +102,32 @@ def jacfwd(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
+    check_callable(f, "jacfwd")
     label = f"jacfwd of {function_name(f)}"
 
     @wraps(f, updated=())
     def jac(*args: Any, **kwargs: Any) -> Any:
-        nums, chosen, _ = _chosen(f, args, argnums, label)
-        chosen = tree.map(_strengthen, chosen)
+        nums, chosen = _chosen(f, args, argnums, label)
         leaves, treedef = tree.flatten(chosen)
+
+        aux: list[Any] = []
 
         def push(*ts: Any) -> Any:
             found = jvp(_partial(f, args, kwargs, nums), chosen, tree.unflatten(treedef, ts), has_aux)
-            return found[1:] if has_aux else found[1]
+            # Side results come from primal values alone, so they do not vary over the columns.
+            aux[:] = found[2:]
+            for x in tree.leaves(found[0]):
+                _check_output(x, label)
+            return found[1]
 
-        columns = vmap(push, in_axes=0, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
-        columns, aux = columns if has_aux else (columns, None)
+        columns = vmap(push, in_axes=0, out_axes=-1)(*_basis(leaves))
 
         def pieces(x: Any) -> Any:
             parts = tree.unflatten(treedef, _split(x, leaves, len(x.shape) - 1))
-            return parts[0] if isinstance(argnums, int) else parts
+            return parts[0] if isinstance(argnums, (int, np.integer)) else parts
 
         result = tree.map(pieces, columns)
-        return (result, aux) if has_aux else result
+        return (result, aux[0]) if has_aux else result
 
     return jac
 
@@ -140,27 +152,24 @@ def jacrev(
     >>> jacrev(lambda x: x.sum())(fnp.asarray([1.0, 2.0]))
     Array([1., 1.], dtype=float32)
     """
+    check_callable(f, "jacrev")
     label = f"jacrev of {function_name(f)}"
 
     @wraps(f, updated=())
     def jac(*args: Any, **kwargs: Any) -> Any:
-        nums, chosen, _ = _chosen(f, args, argnums, label)
-        chosen = tree.map(_strengthen, chosen)
+        nums, chosen = _chosen(f, args, argnums, label)
         found = vjp(_partial(f, args, kwargs, nums), *chosen, has_aux=has_aux)
         out, pull = found[0], found[1]
         out_leaves, out_tree = tree.flatten(out)
         for x in out_leaves:
-            if not is_float(x.dtype):
-                raise GradientError(
-                    f"{label}: the function must return floating-point arrays, got {x.dtype.name}"
-                )
+            _check_output(x, label)
         rows = vmap(lambda *cts: pull(tree.unflatten(out_tree, cts)))(*_basis(out_leaves))
         row_leaves, treedef = tree.flatten(rows)
         split = [_split(r, out_leaves, 0) for r in row_leaves]
         blocks = []
         for k in range(len(out_leaves)):
             parts = tree.unflatten(treedef, [s[k] for s in split])
-            blocks.append(parts[0] if isinstance(argnums, int) else parts)
+            blocks.append(parts[0] if isinstance(argnums, (int, np.integer)) else parts)
         result = tree.unflatten(out_tree, blocks)
         return (result, found[2]) if has_aux else result
 

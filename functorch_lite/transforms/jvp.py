@@ -9,18 +9,23 @@ import numpy as np
 
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array, is_arraylike, is_weak, lift, wrap
+from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import float0, is_complex, is_float
 from functorch_lite.core.graph import Eqn, Graph, Var
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Whole
 from functorch_lite.core.trace import function_name
-from functorch_lite.errors import GradientError, TreeError
+from functorch_lite.errors import GradientError, TransformError, TreeError
 from functorch_lite.ops import add, cast, full
 from functorch_lite.ops.families import unbroadcast
 from functorch_lite.transforms.arguments import (
     Flat,
+    check_callable,
+    describe_tree,
     finish,
     leaf_paths,
     outputs_as_arrays,
+    split_aux,
+    unknown_leaf,
 )
 from functorch_lite.transforms.call import call_graph, flatten_calls
 from functorch_lite.transforms.forward import JVPTrace, JVPTracer
@@ -53,7 +58,14 @@ def jvp(
 
     Source: forward accumulation, Griewank and Walther, Evaluating Derivatives, chapter 3.
     """
-    label = f"jvp of {function_name(f)}"
+    check_callable(f, "jvp")
+    name = function_name(f)
+    label = f"jvp of {name}"
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TransformError(
+            f"{label}: primals and tangents are tuples with one entry per argument, got "
+            f"{describe_tree(primals)} and {describe_tree(tangents)}. Write jvp({name}, (x,), (t,))."
+        )
     flat = Flat(tuple(primals), lambda: leaf_paths(f, primals), label)
     ts = _tangents(flat, tuple(tangents), label)
     with JVPTrace(label) as trace:
@@ -62,20 +74,24 @@ def jvp(
         out = f(*flat.unflatten(args))
         aux = None
         if has_aux:
-            out, aux = out
-            aux = tree.map(lambda x: _primal(x, trace), aux)
-        outs, weak, out_tree = outputs_as_arrays(out, function_name(f), label)
+            out, aux = split_aux(out, name, label)
+        outs, weak, out_tree = outputs_as_arrays(out, name, label)
+    if has_aux:
+        aux = tree.map(lambda x: _aux(x, trace), aux)
     values, dots = [], []
     for o, w in zip(outs, weak, strict=True):
-        value = _primal(o, trace)
-        values.append(finish(value, w, o))
-        dots.append(finish(_tangent(o, trace), w, o))
+        values.append(finish(_primal(o, trace), w))
+        dots.append(finish(_tangent(o, trace), w))
     result = tree.unflatten(out_tree, values), tree.unflatten(out_tree, dots)
     return (*result, aux) if has_aux else result
 
 
 def _primal(x: Any, trace: JVPTrace) -> Any:
     return x.primal if type(x) is JVPTracer and x._trace is trace else x
+
+
+def _aux(x: Any, trace: JVPTrace) -> Any:
+    return finish(_primal(x, trace), x.weak) if isinstance(x, Array) else x
 
 
 def _tangent(x: Any, trace: JVPTrace) -> Any:
@@ -138,6 +154,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> f_jvp(2.0)
     Array(2., dtype=float32)
     """
+    check_callable(f, "linearize")
     label = f"linearize of {function_name(f)}"
     flat = Flat(primals, lambda: leaf_paths(f, primals), label)
     with PartialStageTrace(label) as partial:
@@ -146,20 +163,21 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         for x in flat.arrays:
             if is_complex(x.dtype):
                 raise complex_error(label)
-            ts.append(partial.arg(x.aval) if is_float(x.dtype) else None)
+            ts.append(partial.arg(make_aval(x.shape, x.dtype)) if is_float(x.dtype) else None)
         with JVPTrace(label) as trace:
             assert isinstance(trace, JVPTrace)
             args = [trace.tracer(x, t, w) for x, t, w in zip(flat.arrays, ts, flat.weak, strict=True)]
             out = f(*flat.unflatten(args))
             outs, weak, out_tree = outputs_as_arrays(out, function_name(f), label)
-        dots = [_tangent(o, trace) for o in outs]
-        graph = partial.graph(dots, "linearized")
-    values = [finish(_primal(o, trace), w, o) for o, w in zip(outs, weak, strict=True)]
+        dots = [finish(_tangent(o, trace), w) for o, w in zip(outs, weak, strict=True)]
+    graph = partial.graph(dots, "linearized")
+    values = [finish(_primal(o, trace), w) for o, w in zip(outs, weak, strict=True)]
+    # The linear function checks tangents against shapes; it must not hold the primal values.
+    flat.arrays = [make_aval(x.shape, x.dtype) for x in flat.arrays]
 
     def f_jvp(*tangents: Any) -> Any:
         given = [t for t in _tangents(flat, tangents, label) if t is not None]
-        found = [finish(t, w, o) for t, w, o in zip(call_graph(graph, given), weak, outs, strict=True)]
-        return tree.unflatten(out_tree, found)
+        return tree.unflatten(out_tree, call_graph(graph, given))
 
     return tree.unflatten(out_tree, values), f_jvp
 
@@ -181,9 +199,21 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
     >>> linear_transpose(lambda x: 3 * x, fnp.asarray(1.0))(fnp.asarray(2.0))
     (Array(6., dtype=float32),)
     """
+    check_callable(f, "linear_transpose")
     label = f"linear_transpose of {function_name(f)}"
     leaves, treedef = tree.flatten(primals)
-    avals = [lift(x).aval if is_arraylike(x) else x for x in leaves]
+    names = leaf_paths(f, primals)
+    avals = []
+    for leaf, path in zip(leaves, names, strict=True):
+        if not is_arraylike(leaf) and not isinstance(leaf, Aval):
+            raise unknown_leaf(path, leaf, label)
+        aval = leaf if isinstance(leaf, Aval) else lift(leaf).aval
+        if not is_float(aval.dtype):
+            raise GradientError(
+                f"{label}: argument {path} is {aval.dtype.name}; only floating-point arguments have "
+                f"cotangents. Convert it, e.g. {path}.astype('float32'), or close over it."
+            )
+        avals.append(make_aval(aval.shape, aval.dtype))
     out_tree: list[Any] = []
 
     def flat_f(*args: Any) -> list[Array]:
@@ -193,7 +223,7 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
         out_tree[:] = [found]
         return outs
 
-    graph = flatten_calls(stage(flat_f, avals, label))
+    graph = flatten_calls(stage(flat_f, avals, label, names))
 
     def transposed(ct: Any) -> Any:
         cts, have = tree.flatten(ct)

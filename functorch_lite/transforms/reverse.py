@@ -17,10 +17,12 @@ from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import is_complex, is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole, devices_enabled, gpu_among
-from functorch_lite.core.trace import Trace, state, user_location
-from functorch_lite.errors import GradientError
+from functorch_lite.core.trace import Source, Trace, source_here, state
+from functorch_lite.errors import GradientError, NonConcreteError
 from functorch_lite.ops import add
 from functorch_lite.ops.families import unbroadcast
+from functorch_lite.transforms.concrete import CONVERSIONS, refuse_conversion
+from functorch_lite.transforms.stage import StageTrace
 
 _new = object.__new__
 
@@ -34,7 +36,7 @@ class Node:
         shapes: operand shapes where broadcasting took place, else None.
         ans: the saved answer, or None.
         index: position in the order of execution.
-        where: the user's line, recorded only under ``debug_nans``.
+        where: the user's line, recorded only while staging and under ``debug_nans``.
     """
 
     __slots__ = ("ans", "args", "index", "op", "params", "parents", "shapes", "where")
@@ -46,7 +48,7 @@ class Node:
     ans: Any
     params: dict[str, Any]
     index: int
-    where: str | None
+    where: Source | None
 
 
 class Output(Node):
@@ -77,8 +79,18 @@ class GradTracer(Tracer):
 
     def concrete(self, wanted: str) -> Any:
         """The value, if the transform around this one has it."""
+        if wanted in CONVERSIONS:
+            raise NonConcreteError(refuse_conversion(wanted, self._trace.label))
         primal = self.primal
         return primal.concrete(wanted) if isinstance(primal, Tracer) else primal
+
+
+def _is_staging(trace: Trace | None) -> bool:
+    while trace is not None:
+        if isinstance(trace, StageTrace):
+            return True
+        trace = trace.parent
+    return False
 
 
 class GradTrace(Trace):
@@ -89,7 +101,7 @@ class GradTrace(Trace):
     def __init__(self, label: str) -> None:
         super().__init__(label)
         self.counter = itertools.count()
-        self.debug = state.debug > 0
+        self.debug = state.debug > 0 or _is_staging(self.parent)
 
     def root(self, x: Array, weak: bool = False) -> GradTracer:
         """A tracer for an input."""
@@ -112,8 +124,10 @@ class GradTrace(Trace):
                 primals.append(a)
                 parents.append(None)
             bit <<= 1
-        if not mask or op.vjp is NOT_DIFFERENTIABLE:
+        if not mask:
             return op(*primals, **params)
+        if op.vjp is NOT_DIFFERENTIABLE:
+            return refuse_complex(op, op(*primals, **params))
         if op.fwd is not None:
             return self._process_fwd(op, primals, parents, params)
         ans = op(*primals, **params)
@@ -122,7 +136,7 @@ class GradTrace(Trace):
         if ans.dtype.kind in "biuc" and not _differentiable(op, ans):
             return ans
         try:
-            keep_ans, keep_args, keep_shapes = op._plans[mask | len(primals) << 64]
+            keep_ans, keep_args, keep_shapes = op._plans[mask << 32 | len(primals)]
         except KeyError:
             keep_ans, keep_args, keep_shapes = op.save_plan(mask, len(primals))
         node = _new(Node)
@@ -142,7 +156,7 @@ class GradTrace(Trace):
             saved.append(p if keep else make_aval(p.shape, p.dtype) if keep_shapes else None)
         node.args = saved
         node.index = next(self.counter)
-        node.where = user_location() if self.debug else None
+        node.where = source_here() if self.debug else None
         out = _new(GradTracer)
         out._trace = self
         out.primal = ans
@@ -186,7 +200,7 @@ class GradTrace(Trace):
         node = _new(Node)
         node.op, node.parents, node.args, node.ans = op, parents, args, ans
         node.params, node.shapes = params, None
-        node.where = user_location() if self.debug else None
+        node.where = source_here() if self.debug else None
         node.index = next(self.counter)
         results = []
         for i, out in enumerate(outs):
@@ -222,6 +236,13 @@ def complex_error(what: str) -> GradientError:
     )
 
 
+def refuse_complex(op: Op, out: Any) -> Any:
+    """The answer of an op without derivative, unless it hides one behind a complex dtype."""
+    if any(is_complex(o.dtype) for o in (out if op.multi else (out,))):
+        raise complex_error(op.name)
+    return out
+
+
 def _differentiable(op: Op, ans: Any) -> bool:
     """Whether an answer that is not a plain float carries a derivative (bfloat16 has kind 'V' or 'f')."""
     if is_complex(ans.dtype):
@@ -250,7 +271,7 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
         else:
             cts[node] = add(have, ct)
 
-    was, device = state.backward, state.device
+    was, source, device = state.backward, state.source, state.device
     if devices_enabled():
         state.device = gpu_among([ct for _, ct in seeds]) or device
     try:
@@ -266,11 +287,13 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
                     roots[node] = ct
                 continue
             state.backward = node
+            if node.where is not None:
+                state.source = (*node.where[:3], node.op.name)
             for parent, g in zip(node.parents, _pull(node.op, node, ct)):
                 if parent is not None and g is not None:
                     put(parent, g)
     finally:
-        state.backward, state.device = was, device
+        state.backward, state.source, state.device = was, source, device
     return roots
 
 

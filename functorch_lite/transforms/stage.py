@@ -15,8 +15,9 @@ from functorch_lite.core.array import Array, Tracer, raise_escaped
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.graph import Eqn, Graph, Var
 from functorch_lite.core.op import Op
-from functorch_lite.core.trace import PACKAGE_DIR, Trace
+from functorch_lite.core.trace import PACKAGE_DIR, Trace, state
 from functorch_lite.errors import NonConcreteError
+from functorch_lite.transforms.concrete import line_of_request, remedy_for
 
 _new = object.__new__
 _getframe = sys._getframe
@@ -62,8 +63,6 @@ class StageTrace(Trace):
 
     __slots__ = ("consts", "eqns", "ids", "inputs")
 
-    partial = False
-
     def __init__(self, label: str) -> None:
         super().__init__(label)
         self.eqns: list[Eqn] = []
@@ -99,11 +98,9 @@ class StageTrace(Trace):
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         inputs: list[Var] = []
         avals: list[Aval] = []
-        known = True
         for a in args:
             if a.__class__ is StageTracer and a._trace is self:
                 var = a._var
-                known = False
             elif a.__class__ is Array:
                 key = id(a)
                 var = self.ids.get(key)
@@ -115,27 +112,22 @@ class StageTrace(Trace):
                     var.aval, var.name = aval, None
                     self.ids[key] = var
                     self.consts[var] = a
-            elif self.partial:
-                var = a
             else:
                 var = self.var_of(a)
             inputs.append(var)
             avals.append(var.aval)
-        if self.partial:
-            if known:
-                return op(*args, **params)
-            if op.partial is not None:
-                return op.partial(self, args, params)
-            inputs = [v if v.__class__ is Var else self.var_of(v) for v in inputs]
         out = op.aval(*avals, **params)
-        frame = _getframe(2)
-        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
-            frame = frame.f_back
+        source = state.source
+        if source is None:
+            frame = _getframe(2)
+            while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
+                frame = frame.f_back
+            source = frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         eqn = _new(Eqn)
         eqn.op = op
         eqn.inputs = tuple(inputs)
         eqn.params = params
-        eqn.source = frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        eqn.source = source
         self.eqns.append(eqn)
         if op.multi:
             eqn.outputs = tuple(Var(a) for a in out)
@@ -166,46 +158,33 @@ class StageTrace(Trace):
 
     def no_value_message(self, x: StageTracer, wanted: str) -> str:
         """Why Python cannot have a value now, and what to write instead."""
-        names = [v.name or "an argument" for v in self.sources_of(x)]
+        sources = self.sources_of(x)
+        names = [v.name or "an argument" for v in sources]
         depends = (
             f"It depends on the argument{'s' * (len(names) > 1)} {', '.join(names)}."
             if names
             else "It depends on no argument, but everything inside is traced."
         )
-        from_line = self.made_line(x)
+        whole = all(v.aval.shape == () and (v.name or "").isidentifier() for v in sources)
+        statics = names if whole and "jit of" in self.label else []
         return (
             f"{wanted} needs the value of a traced array ({x.aval.short()}) inside {self.label}, where "
-            f"only shapes and dtypes are known. {depends}{from_line} {remedy_for(wanted)}"
+            f"only shapes and dtypes are known. {depends} {line_of_request()} "
+            f"{remedy_for(wanted, statics)}"
         )
-
-    def made_line(self, x: StageTracer) -> str:
-        """Where the user asked for the value."""
-        frame = _getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
-            frame = frame.f_back  # type: ignore[assignment]
-        if frame is None:
-            return ""
-        code = frame.f_code
-        return f" Asked for at {code.co_filename}:{frame.f_lineno} ({code.co_name})."
-
-
-def remedy_for(wanted: str) -> str:
-    """One change that lets the function be traced."""
-    if wanted.startswith("bool"):
-        return (
-            "Choose between values with numpy.where(condition, a, b), between computations with "
-            "lax.cond, or mark the argument static with jit(f, static_argnums=...)."
-        )
-    if wanted.startswith(("int", "operator.index", "range")):
-        return "Mark the argument static with jit(f, static_argnums=...) if it decides a shape or a loop."
-    return "Use functorch_lite.numpy instead of NumPy on it, or compute this part outside jit."
 
 
 class PartialStageTrace(StageTrace):
     """Writes down only the ops that depend on its inputs."""
 
     __slots__ = ()
-    partial = True
+
+    def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if not any(a.__class__ is StageTracer and a._trace is self for a in args):
+            return op(*args, **params)
+        if op.partial is not None:
+            return op.partial(self, args, params)
+        return StageTrace.process(self, op, args, params)
 
 
 def stage(

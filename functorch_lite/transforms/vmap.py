@@ -10,14 +10,15 @@ import numpy as np
 
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array
-from functorch_lite.core.aval import describe
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import AxisError, TransformError, VmapSizeError
 from functorch_lite.ops import transpose
 from functorch_lite.transforms.arguments import (
     Flat,
     axes_of,
+    check_callable,
     finish,
+    keyword_paths,
     leaf_paths,
     outputs_as_arrays,
 )
@@ -56,8 +57,7 @@ def vmap(
     >>> vmap(lambda x, y: x * y, in_axes=(0, None))(fnp.asarray([1.0, 2.0]), 3.0)
     Array([3., 6.], dtype=float32)
     """
-    if not callable(f):
-        raise TransformError(f"vmap: the first argument must be a function, got {describe(f)}")
+    check_callable(f, "vmap")
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     name = function_name(f)
@@ -71,19 +71,18 @@ def vmap(
                 "one int or None for each (or one int for all)."
             )
         axes = axes_of(label, "in_axes", in_axes, tuple(args)) if args else []
+        positional = len(axes)
         axes += [0] * len(tree.leaves(kwargs))
 
         def paths() -> list[str]:
-            return leaf_paths(f, args) + [
-                p[0] + tree.path_str(p[1:]) for p, _ in tree.leaves_with_path(kwargs)
-            ]
+            return leaf_paths(f, args) + keyword_paths(kwargs)
 
         leaves, treedef = tree.flatten((args, kwargs))
         # An argument that is passed whole is not touched: it may be a Python number or any object.
         moving = [i for i, axis in enumerate(axes) if axis is not None]
         flat = Flat([leaves[i] for i in moving], lambda: [paths()[i] for i in moving], label)
         fronts = [
-            _to_front(x, axes[i], lambda i=i: paths()[i], label)
+            _to_front(x, axes[i], lambda i=i: paths()[i], label, i >= positional)
             for i, x in zip(moving, flat.arrays, strict=True)
         ]
         size = _axis_size(fronts, moving, axes, paths, axis_size, label)
@@ -97,7 +96,7 @@ def vmap(
             outs, weak, out_tree = outputs_as_arrays(out, name, label)
         targets = axes_of(label, "out_axes", out_axes, out)
         results = [
-            finish(_place(trace, o, axis, label), w, o)
+            finish(_place(trace, o, axis, label), w)
             for o, axis, w in zip(outs, targets, weak, strict=True)
         ]
         return tree.unflatten(out_tree, results)
@@ -105,10 +104,17 @@ def vmap(
     return mapped
 
 
-def _to_front(x: Array, axis: int, path: Callable[[], str], label: str) -> Array:
+def _to_front(
+    x: Array, axis: int, path: Callable[[], str], label: str, by_keyword: bool
+) -> Array:
     ndim = len(x.shape)
     if not -ndim <= axis < ndim:
         what = "a scalar" if ndim == 0 else f"of shape {tuple(x.shape)}"
+        if by_keyword:
+            raise AxisError(
+                f"{label}: keyword arguments are mapped over axis 0, but {path()} is {what}. Pass it by "
+                "position, with None in in_axes, to give it whole to every example."
+            )
         raise AxisError(
             f"{label}: in_axes asks for axis {axis} of {path()}, which is {what}. Use None to pass it "
             "whole to every example" + (f", or an axis from {-ndim} to {ndim - 1}." if ndim else ".")

@@ -94,7 +94,7 @@ def test_scalars_alone():
 
 def test_weak_arrays():
     assert d.weak_result_type(Weak("float32"), 2) == (d.float32, True)
-    assert d.weak_result_type(Weak("int64"), 2.0) == (d.float32, True)
+    assert d.weak_result_type(Weak("int64"), 2.0) == (d.float64, True)
     assert d.weak_result_type(Weak("float32"), Weak("int64")) == (d.float32, True)
     assert d.weak_result_type(Weak("float32"), d.float16) == (d.float16, False)
     assert d.weak_result_type(Weak("int64"), d.int8) == (d.int8, False)

@@ -1,0 +1,46 @@
+"""Messages for the moment when Python asks a traced array for its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from functorch_lite.core.trace import frame_location, user_frame
+
+__all__ = ["line_of_request", "refuse_conversion", "remedy_for"]
+
+CONVERSIONS = ("numpy.asarray()", "DLPack export", "pickle")
+
+
+def line_of_request() -> str:
+    """The user's line that asked for the value."""
+    frame = user_frame(2)
+    return "" if frame is None else f"Asked for at {frame_location(frame)}."
+
+
+def remedy_for(wanted: str, statics: Sequence[str] = ()) -> str:
+    """One change that lets the function be transformed.
+
+    Args:
+        wanted: the Python protocol that needs the value.
+        statics: names of arguments that may be marked static, if any.
+    """
+    if wanted.startswith("bool"):
+        return (
+            "Choose between values with numpy.where(condition, a, b), or between computations with "
+            "lax.cond(condition, f, g, *operands)."
+        )
+    if wanted.startswith(("int", "operator.index", "range")) and statics:
+        listed = ", ".join(map(repr, statics))
+        names = listed if len(statics) == 1 else f"({listed})"
+        return f"Make it an ordinary Python number: jit(f, static_argnames={names})."
+    if wanted.startswith(("int", "operator.index", "range")):
+        return "Sizes and loop bounds must be Python numbers: take them from a shape, or pass them in."
+    return "Use functorch_lite.numpy on it instead of NumPy or Python, or compute this part outside."
+
+
+def refuse_conversion(wanted: str, label: str) -> str:
+    """Why a differentiated value does not turn into another library's array."""
+    return (
+        f"{wanted} would drop the derivative of a value inside {label}. {line_of_request()} Use "
+        "functorch_lite.numpy on it, or convert stop_gradient(x) if no derivative is wanted."
+    )
