@@ -1,0 +1,154 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import functorch_lite as fl
+from functorch_lite import numpy as fnp
+from functorch_lite.errors import ShapeError
+from functorch_lite.nn.layer import Layer
+
+if TYPE_CHECKING:
+    from functorch_lite import Array
+
+__all__ = ["BatchNorm", "batch_norm"]
+
+
+def batch_norm(
+    x: Array,
+    mean: Array,
+    var: Array,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    eps: float = 1e-5,
+) -> Array:
+    """Normalises every channel: (x - mean) / sqrt(var + eps) * weight + bias.
+
+    Args:
+        x: f[batch, channels, ...].
+        mean: f[channels].
+        var: f[channels].
+        weight: f[channels], 1 by default.
+        bias: f[channels], 0 by default.
+        eps: added to the variance.
+
+    Returns:
+        Array like ``x``.
+
+    >>> batch_norm(fnp.ones((1, 1)), fnp.zeros(1), fnp.ones(1), eps=0.0)
+    Array([[1.]], dtype=float32)
+
+    Source: Ioffe and Szegedy, ICML 2015; ``torch.nn.functional.batch_norm``.
+    """
+    shape = (-1,) + (1,) * (x.ndim - 2)
+    scale = 1 / fnp.sqrt(var + eps)
+    if weight is not None:
+        scale = scale * weight
+    out = (x - mean.reshape(shape)) * scale.reshape(shape)
+    return out if bias is None else out + bias.reshape(shape)
+
+
+def BatchNorm(
+    num_features: int,
+    eps: float = 1e-5,
+    momentum: float | None = 0.1,
+    affine: bool = True,
+    track_running_stats: bool = True,
+) -> Layer:
+    """Batch normalisation over all dimensions but the second; stateful.
+
+    In training the batch's own statistics are used and the running ones move towards them; in
+    evaluation the running ones are used.  Parameters: ``weight`` and ``bias`` f32[channels].
+    State: ``running_mean``, ``running_var`` f32[channels] and ``num_batches_tracked`` i64[].
+
+    Args:
+        num_features: number of channels, the second dimension of the input.
+        eps: added to the variance.
+        momentum: weight of the batch in the running statistics; None averages over all batches.
+        affine: whether to scale and shift.
+        track_running_stats: False uses the batch's statistics in evaluation too, and makes the
+            layer stateless.
+
+    Returns:
+        Layer with ``apply(params, x, state, *, train=False) -> (out, state)`` for
+        ``x: f[batch, channels, ...]``.
+
+    Raises:
+        ShapeError: ``apply`` got another number of channels, or one value per channel to train on.
+
+    >>> layer = BatchNorm(3)
+    >>> params, state = layer.init(fl.random.key(0))
+    >>> out, state = layer.apply(params, fnp.ones((4, 3, 5, 5)), state, train=True)
+    >>> int(state["num_batches_tracked"])
+    1
+
+    Source: ``torch.nn.BatchNorm1d``, ``BatchNorm2d``, ``BatchNorm3d``; the running variance is the
+    unbiased one.
+    """
+    name = f"BatchNorm({num_features})"
+
+    def make_params() -> dict[str, Array]:
+        if not affine:
+            return {}
+        return {"weight": fnp.ones(num_features), "bias": fnp.zeros(num_features)}
+
+    def by_batch(params: dict[str, Array], x: Array) -> tuple[Array, Array, Array, int]:
+        axes = (0, *range(2, x.ndim))
+        count = x.size // num_features if num_features else 0
+        if count <= 1:
+            raise ShapeError(
+                f"nn.{name}: expected more than one value per channel to normalise by; "
+                f"got x of shape {tuple(x.shape)}."
+            )
+        mean = x.mean(axis=axes)
+        var = x.var(axis=axes)
+        out = batch_norm(x, mean, var, params.get("weight"), params.get("bias"), eps)
+        return out, mean, var, count
+
+    def check(x: Array) -> None:
+        if x.ndim < 2 or x.shape[1] != num_features:
+            raise ShapeError(
+                f"nn.{name}: expected x of shape [batch, {num_features}, ...]; "
+                f"got {tuple(x.shape)}."
+            )
+
+    def init(key: Any) -> tuple[dict[str, Array], dict[str, Array]]:
+        state = {
+            "running_mean": fnp.zeros(num_features),
+            "running_var": fnp.ones(num_features),
+            "num_batches_tracked": fnp.zeros((), "int64"),
+        }
+        return make_params(), state
+
+    def apply(
+        params: dict[str, Array], x: Array, state: dict[str, Array], *, train: bool = False
+    ) -> tuple[Array, dict[str, Array]]:
+        check(x)
+        old_mean, old_var = state["running_mean"], state["running_var"]
+        if not train:
+            out = batch_norm(x, old_mean, old_var, params.get("weight"), params.get("bias"), eps)
+            return out, state
+        out, mean, var, count = by_batch(params, x)
+        tracked = state["num_batches_tracked"] + 1
+        rate = momentum if momentum is not None else 1 / tracked.astype(old_mean.dtype)
+        unbiased = var * (count / (count - 1))
+        # The state's derivative would keep the whole batch alive for a number that nobody asks for.
+        new_state = {
+            "running_mean": _move(old_mean, mean, rate),
+            "running_var": _move(old_var, unbiased, rate),
+            "num_batches_tracked": tracked,
+        }
+        return out, new_state
+
+    def apply_stateless(params: dict[str, Array], x: Array) -> Array:
+        check(x)
+        return by_batch(params, x)[0]
+
+    if not track_running_stats:
+        return Layer(lambda key: make_params(), apply_stateless, name)
+    return Layer(init, apply, name)
+
+
+def _move(old: Array, new: Array, rate: Any) -> Array:
+    return old * (1 - rate) + fl.stop_gradient(new).astype(old.dtype) * rate

@@ -1,0 +1,131 @@
+"""The layer protocol: a pair of pure functions, and nothing hidden.
+
+A layer is ``(init, apply)``.  What ``apply`` takes beside parameters and input says what kind of
+layer it is, and callers meet exactly the arguments that the layer needs::
+
+    stateless (Linear)     params = init(key)
+                           out = apply(params, x)
+    random (Dropout)       params = init(key)
+                           out = apply(params, x, key=key, train=True)
+    stateful (BatchNorm)   params, state = init(key)
+                           out, state = apply(params, x, state, train=True)
+    chain of all three     params, state = init(key)
+                           out, state = apply(params, x, state, key=key, train=True)
+
+The decisions, with their reasons:
+
+*Parameters and state are separate pytrees.*  Everything in ``params`` is differentiated and
+optimised, nothing in ``state`` is; so ``grad`` over argument 0 is right without masks, and an
+optimiser cannot decay a running mean.  State goes in as an argument and comes out in the result:
+``jit``, ``vmap`` over ensembles and checkpoints see it, because it is data.
+
+*With state, both functions return pairs; without, neither does.*  A stateless layer stays a
+two-argument function, and a new state cannot be lost silently: whoever forgets it gets a tuple
+where an array should be.  ``init`` makes the state as well (rather than a third function), because
+some states depend on the key or on the parameters, such as the vectors of spectral normalisation.
+
+*Keys are arguments of the call.*  A layer that draws random numbers takes ``key=``; ``chain``
+splits it among its layers.  Forgetting it in training is an error that names the layer.
+
+*Evaluation is the default.*  ``train=False`` needs no key and changes no state: the shortest call
+is the function one deploys, and training asks for more by naming it.  ``train`` is a Python bool,
+decided when a function is traced, because the two programs differ.
+
+*The kind is read from the signature of* ``apply``: a parameter called ``state``, ``key`` or
+``train`` is the declaration.  A user's layer is therefore two functions and no class, and plain
+functions of ``x`` are layers without parameters: ``chain(Linear(2, 8), relu, Linear(8, 1))``.
+
+*Sizes are given, not inferred*, and weights are laid out as PyTorch's, so that its state dicts map
+one to one.  Parameters are float32; ``tree.map`` casts them to anything else.
+
+*Inputs and outputs may be pytrees.*  What belongs to one sequence, such as the hidden state of an
+LSTM, is data and not state: its size depends on the batch, and it starts anew with every sequence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["Layer", "as_layer"]
+
+_SPECIAL = frozenset(("state", "key", "train"))
+
+
+class Layer:
+    """A pair of pure functions ``(init, apply)``; unpacks as one.
+
+    Args:
+        init: ``init(key) -> params``, or ``-> (params, state)`` if ``apply`` takes ``state``.
+        apply: ``apply(params, x) -> out``, with any of ``state``, ``key`` and ``train`` as further
+            parameters; returns ``(out, new_state)`` if ``state`` is one of them.
+        name: how the layer calls itself in messages and summaries, e.g. ``Linear(64, 10)``.
+        takes: which of ``state``, ``key`` and ``train`` are taken, for an ``apply`` that passes
+            them on in ``**kwargs``; read from the signature by default.
+        children: the layers it is made of, in the order of their parameters.
+
+    >>> import functorch_lite as fl
+    >>> scale = Layer(lambda key: fl.numpy.ones(()), lambda params, x: params * x, "Scale()")
+    >>> init, apply = scale
+    >>> scale, scale.stateful
+    (Scale(), False)
+    """
+
+    __slots__ = ("apply", "children", "init", "name", "takes")
+
+    init: Callable[..., Any]
+    apply: Callable[..., Any]
+    name: str
+    takes: frozenset[str]
+    children: tuple[Layer, ...]
+
+    def __init__(
+        self,
+        init: Callable[..., Any],
+        apply: Callable[..., Any],
+        name: str | None = None,
+        *,
+        takes: frozenset[str] | None = None,
+        children: tuple[Layer, ...] = (),
+    ) -> None:
+        if takes is None:
+            takes = _SPECIAL.intersection(inspect.signature(apply).parameters)
+        self.init = init
+        self.apply = apply
+        self.name = getattr(apply, "__name__", "layer") if name is None else name
+        self.takes = takes
+        self.children = children
+
+    @property
+    def stateful(self) -> bool:
+        """Whether ``init`` and ``apply`` return pairs with the state second."""
+        return "state" in self.takes
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        yield self.init
+        yield self.apply
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def as_layer(layer: Layer | Callable[[Any], Any]) -> Layer:
+    """The layer itself, or a plain function of ``x`` as a layer without parameters.
+
+    >>> as_layer(abs).apply((), -3)
+    3
+    """
+    if isinstance(layer, Layer):
+        return layer
+    if not callable(layer):
+        raise TypeError(
+            f"nn.chain: expected layers or functions; got {layer!r}. "
+            "Remedy: pass Linear(...) or a function of one array, such as nn.relu."
+        )
+    function = layer
+    return Layer(
+        lambda key: (),
+        lambda params, x: function(x),
+        getattr(function, "__name__", None) or repr(function),
+    )

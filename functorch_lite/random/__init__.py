@@ -1,0 +1,43 @@
+"""Random numbers from explicit keys: pure functions, the same numbers as JAX's.
+
+A key is an ordinary array of two ``uint32`` words; every sampler is a pure function of its key.
+Numbers come from the Threefry-2x32 counter-based generator: element ``i`` of a sample depends on
+the key and on ``i`` alone, so samples are the same under ``jit``, under ``vmap`` over keys, and on
+every device.
+
+A key is consumed once: derive fresh ones with :func:`split` or :func:`fold_in`.
+
+>>> import functorch_lite as fl
+>>> key = fl.random.key(0)
+>>> key, subkey = fl.random.split(key)
+>>> fl.random.uniform(subkey, (3,)).shape
+(3,)
+
+Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; the mapping from
+counters to samples is that of JAX 0.10 with ``jax_threefry_partitionable`` on.
+"""
+
+from functorch_lite.random.bits import bits
+from functorch_lite.random.categorical import categorical, gumbel
+from functorch_lite.random.choice import choice, permutation
+from functorch_lite.random.keys import PRNGKey, fold_in, key, split
+from functorch_lite.random.normal import normal, truncated_normal
+from functorch_lite.random.randint import randint
+from functorch_lite.random.uniform import bernoulli, uniform
+
+__all__ = [
+    "PRNGKey",
+    "bernoulli",
+    "bits",
+    "categorical",
+    "choice",
+    "fold_in",
+    "gumbel",
+    "key",
+    "normal",
+    "permutation",
+    "randint",
+    "split",
+    "truncated_normal",
+    "uniform",
+]

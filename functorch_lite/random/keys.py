@@ -1,0 +1,176 @@
+"""Keys: made from a seed, split into independent ones, or derived from a key and a number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from functorch_lite import numpy as fnp
+from functorch_lite import ops
+from functorch_lite.core.array import Array
+from functorch_lite.core.aval import describe
+from functorch_lite.core.dtypes import is_integer
+from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError
+
+__all__ = ["PRNGKey", "fold_in", "key", "split"]
+
+_WORD = 2**32
+
+
+def key(seed: Any) -> Array:
+    """A key from an integer seed.
+
+    Args:
+        seed: Python int of at most 64 bits, or an integer array of shape [], which may be traced.
+
+    Returns:
+        The key, u32[2]: the high and the low word of the seed.
+
+    Raises:
+        DtypeError: the seed is not an integer.
+        ShapeError: the seed has dimensions (use ``vmap`` for many seeds).
+        IndexRangeError: a Python int that does not fit in 64 bits.
+
+    >>> key(7)
+    Array([0, 7], dtype=uint32)
+
+    Source: ``jax.random.PRNGKey``.
+    """
+    if isinstance(seed, int) and not isinstance(seed, bool):
+        if not -(2**63) <= seed < 2**64:
+            raise IndexRangeError(
+                f"random.key: expected a seed of at most 64 bits; got {seed}. "
+                "Remedy: take it modulo 2**64."
+            )
+        seed %= 2**64
+        return fnp.asarray([seed // _WORD, seed % _WORD], dtype="uint32")
+    word = _integer_scalar("random.key", "seed", seed)
+    if word.dtype.itemsize < 8:
+        high, low = fnp.zeros((), "uint32"), word.astype("uint32")
+    else:
+        word = word.astype("uint64")
+        high, low = (word >> 32).astype("uint32"), word.astype("uint32")
+    return fnp.stack([high, low])
+
+
+def PRNGKey(seed: Any) -> Array:
+    """Another name of :func:`key`.
+
+    >>> PRNGKey(7)
+    Array([0, 7], dtype=uint32)
+    """
+    return key(seed)
+
+
+def split(key: Array, num: int | tuple[int, ...] = 2) -> Array:
+    """Independent keys from one key.
+
+    The i-th of them does not depend on ``num``, and equals ``fold_in(key, i)``.
+
+    Args:
+        key: u32[2].
+        num: how many keys, or the shape of an array of keys.
+
+    Returns:
+        The keys, u32[num, 2] (u32[*num, 2] for a tuple).
+
+    Raises:
+        DtypeError, ShapeError: ``key`` is not a key.
+
+    >>> split(PRNGKey(0), 3).shape
+    (3, 2)
+
+    Source: ``jax.random.split``.
+    """
+    words = draw_words("random.split", key, as_shape("random.split", num))
+    return _pair(words)
+
+
+def fold_in(key: Array, data: Any) -> Array:
+    """A key derived from a key and a number, e.g. the index of a step or of a device.
+
+    Args:
+        key: u32[2].
+        data: Python int in ``[0, 2**32)``, or an integer array of shape [], which may be traced.
+
+    Returns:
+        The new key, u32[2].
+
+    Raises:
+        DtypeError, ShapeError: ``key`` is not a key, or ``data`` is not an integer scalar.
+        IndexRangeError: a Python int outside ``[0, 2**32)``.
+
+    >>> bool((fold_in(PRNGKey(0), 1) == split(PRNGKey(0), 2)[1]).all())
+    True
+
+    Source: ``jax.random.fold_in``.
+    """
+    k0, k1 = key_words("random.fold_in", key)
+    if isinstance(data, int) and not 0 <= data < _WORD:
+        raise IndexRangeError(
+            f"random.fold_in: expected data in [0, 2**32); got {data}. "
+            "Remedy: take it modulo 2**32."
+        )
+    count = _integer_scalar("random.fold_in", "data", data).astype("uint32")
+    return _pair(ops.threefry2x32(k0, k1, fnp.zeros((), "uint32"), count))
+
+
+def draw_words(name: str, key: Array, shape: tuple[int, ...]) -> Array:
+    """64 random bits per element: Threefry of the key and the element's flat index.
+
+    Args:
+        name: the calling function, for messages.
+        key: u32[2].
+        shape: shape of the sample.
+
+    Returns:
+        u64[*shape]: the first output word in the high half.
+    """
+    k0, k1 = key_words(name, key)
+    size = math.prod(shape)
+    if size <= _WORD:
+        high = fnp.zeros((), "uint32")
+        low = fnp.arange(size, dtype="uint32").reshape(shape)
+    else:
+        index = fnp.arange(size, dtype="uint64").reshape(shape)
+        high, low = (index >> 32).astype("uint32"), index.astype("uint32")
+    return ops.threefry2x32(k0, k1, high, low)
+
+
+def key_words(name: str, key: Any) -> tuple[Array, Array]:
+    """The two words of a key, u32[] each; says what came if it is not a key."""
+    remedy = "make a key with random.key(seed), fresh ones with random.split(key)"
+    if not hasattr(key, "shape") or not hasattr(key, "dtype") or key.dtype != "uint32":
+        raise DtypeError(f"{name}: expected a key (u32[2]); got {describe(key)}. Remedy: {remedy}.")
+    if tuple(key.shape) != (2,):
+        if tuple(key.shape)[-1:] == (2,):
+            remedy = "map over an array of keys with vmap, or choose one by indexing"
+        raise ShapeError(f"{name}: expected a key (u32[2]); got {describe(key)}. Remedy: {remedy}.")
+    if not isinstance(key, Array):
+        key = fnp.asarray(key)
+    return key[0], key[1]
+
+
+def as_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of non-negative Python ints; one int stands for one dimension."""
+    sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    sizes = tuple(int(n.__index__()) for n in sizes)
+    if any(n < 0 for n in sizes):
+        raise ShapeError(f"{name}: expected a shape of non-negative sizes; got {sizes}.")
+    return sizes
+
+
+def _pair(words: Array) -> Array:
+    return fnp.stack([(words >> 32).astype("uint32"), words.astype("uint32")], axis=-1)
+
+
+def _integer_scalar(name: str, what: str, value: Any) -> Array:
+    array = fnp.asarray(value)
+    if not is_integer(array.dtype):
+        raise DtypeError(f"{name}: expected an integer {what}; got {describe(value)}.")
+    if array.shape:
+        raise ShapeError(
+            f"{name}: expected a {what} of shape []; got {describe(array)}. "
+            f"Remedy: map over many of them with vmap."
+        )
+    return array
