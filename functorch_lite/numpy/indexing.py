@@ -71,7 +71,7 @@ def getitem(x: Array, index: Any) -> Array:
         out = _new(Array)
         out._data = data if data.__class__ is _ndarray else np.asarray(data)
         return out
-    return _read(x, Plan(x.shape, index))
+    return _read(strong(x) if x.weak else x, Plan(x.shape, index))
 
 
 def at(x: Array) -> At:

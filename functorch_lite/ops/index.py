@@ -162,9 +162,11 @@ gather: Op = define(
 
 # ------------------------------------------------------------------------------------- scatter
 def _winners(x_shape: Any, indices: Any, axes: Any, mode: str) -> Any:
-    """bool, of the shape of one index array: the writes that no later write replaces."""
+    """bool, of the shape of one index array: the writes that no later write replaces.
+
+    A dropped write may count as one; its cotangent is zero anyhow.
+    """
     ids = _counter(indices[0])
-    ids = add(ids, ones_like(ids))  # 0 stands for never written
     board = zeros_of(tuple(x_shape[axis] for axis in axes), ids)
     over = tuple(range(len(axes)))
     board = scatter(board, ids, *indices, axes=over, mode=mode)

@@ -74,7 +74,7 @@ def _scatter(dtype: Any, rng: Any) -> list[Sample]:
 
 def _scatter_mul(dtype: Any, rng: Any) -> list[Sample]:
     out = _scatter(dtype, rng)
-    x, update = draw(dtype, rng, (3,)), draw(dtype, rng, (6,))
+    x, update = draw(dtype, rng, (2,)), draw(dtype, rng, (6,))
     update[[0, 2, 3]] = 0  # one target meets two zeros, one meets one
     index = np.array([0, 0, 0, 1, 1, 7], np.int64)
     out.append(((x, update, index), {"axes": (0,), "mode": "drop"}))

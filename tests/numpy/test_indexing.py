@@ -179,6 +179,11 @@ def test_masks_from_the_differentiated_value_work_outside_jit():
     np.testing.assert_array_equal(got._data, [2, 0, 6])
 
 
+def test_indexing_a_traced_python_scalar_gives_the_default_dtype():
+    assert jit(lambda x: x[None])(2.0).dtype == np.float32
+    assert jit(lambda x: x[...].at[()].add(1))(2.0).dtype == np.float32
+
+
 # ------------------------------------------------------------------------------------ writing
 @hypothesis.given(ANY_INDEX, st.sampled_from(["set", *UFUNCS]))
 def test_at_is_numpys_assignment(case, how):

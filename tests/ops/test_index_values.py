@@ -84,9 +84,9 @@ def product_by_hand(x, update, index):
 @pytest.mark.parametrize("zeros", [(), (0,), (0, 2), (0, 1, 2, 4)])
 def test_scatter_mul_has_all_derivatives_at_zeros(zeros):
     index = [0, 1, 0, 0, 1, 9]
-    x, update = np.array([1.5, -2.0, 3.0]), np.array([2.0, 3.0, 0.5, -1.0, 4.0, 5.0])
+    x, update = np.array([1.5, -2.0]), np.array([2.0, 3.0, 0.5, -1.0, 4.0, 5.0])
     update[list(zeros)] = 0
-    weights = array([1.0, 2.0, 3.0])
+    weights = array([1.0, 2.0])
 
     def scattered(u):
         out = ops.scatter_mul(array(x), u, wrap(np.array(index)), axes=(0,), mode="drop")
