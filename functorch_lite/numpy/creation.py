@@ -16,6 +16,7 @@ from functorch_lite.core.dtypes import (
     canonical,
     float32,
     int64,
+    is_float,
     is_inexact,
     is_integer,
     result_type,
@@ -233,7 +234,8 @@ def linspace(
     >>> linspace(0, 1, 3)
     Array([0. , 0.5, 1. ], dtype=float32)
     """
-    lo, hi = promote_inexact(start, stop, fun="linspace", names=("start", "stop"))
+    wanted = optional_dtype(dtype)
+    lo, hi = _ends(start, stop, wanted, "linspace")
     count = operator.index(num)
     if count < 0:
         raise ValueError(f"linspace: num must not be negative, got {num}.")
@@ -245,7 +247,6 @@ def linspace(
     # Mixing both ends keeps the last point exact, which start + part * delta does not.
     rest = ops.sub(const(1, lo.dtype), part)
     points = ops.add(ops.mul(lo, rest), ops.mul(hi, part))
-    wanted = optional_dtype(dtype)
     if wanted is not None:
         points = cast(ops.floor(points) if is_integer(wanted) else points, wanted)
     points = _placed(moveaxis(points, 0, axis) if axis else points, device)
@@ -253,6 +254,14 @@ def linspace(
         return points
     step = ops.div(delta, const(gaps if gaps > 0 else math.nan, lo.dtype))
     return points, step
+
+
+def _ends(start: Any, stop: Any, wanted: Any, fun: str) -> list[Array]:
+    """Both ends in one dtype, no less precise than the wanted one: 0.1 is not float32(0.1)."""
+    if wanted is None or not is_float(wanted):
+        return promote_inexact(start, stop, fun=fun, names=("start", "stop"))
+    least = const(0, wanted)
+    return promote_inexact(start, stop, least, fun=fun, names=("start", "stop", "dtype"))[:2]
 
 
 def logspace(
@@ -269,9 +278,11 @@ def logspace(
     >>> logspace(0, 2, 3)
     Array([  1.,  10., 100.], dtype=float32)
     """
-    points = linspace(start, stop, num, endpoint, axis=axis)
+    wanted = None if dtype is None else canonical(dtype)
+    fine = wanted if wanted is not None and is_float(wanted) else None
+    points = linspace(start, stop, num, endpoint, dtype=fine, axis=axis)
     out = ops.pow(*promote_inexact(base, points, fun="logspace", names=("base", "start")))
-    return out if dtype is None else cast(out, canonical(dtype))
+    return out if wanted is None else cast(out, wanted)
 
 
 def geomspace(
@@ -282,7 +293,8 @@ def geomspace(
     >>> geomspace(1, 4, 3)
     Array([1., 2., 4.], dtype=float32)
     """
-    lo, hi = promote_inexact(start, stop, fun="geomspace", names=("start", "stop"))
+    wanted = None if dtype is None else canonical(dtype)
+    lo, hi = _ends(start, stop, wanted, "geomspace")
     sign = ops.sign(lo)
     logs = [ops.log(ops.mul(x, sign)) for x in (lo, hi)]
     points = ops.mul(ops.exp(linspace(*logs, num, endpoint)), sign)
@@ -292,7 +304,7 @@ def geomspace(
     if endpoint and count > 1:
         points = ops.select(ops.eq(place, const(count - 1, int64)), hi, points)
     points = moveaxis(points, 0, axis) if axis else points
-    return points if dtype is None else cast(points, canonical(dtype))
+    return points if wanted is None else cast(points, wanted)
 
 
 # ------------------------------------------------------------------------------------------- grids
