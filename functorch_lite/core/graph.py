@@ -17,7 +17,7 @@ import numpy as np
 
 from functorch_lite.core.array import Array, Tracer, wrap
 from functorch_lite.core.aval import Aval
-from functorch_lite.core.dtypes import bfloat16
+from functorch_lite.core.dtypes import bfloat16, float0
 from functorch_lite.core.op import REGISTRY, Op, check_same_device, namespace_of, output_avals
 from functorch_lite.core.trace import Source, location_of, state
 from functorch_lite.errors import FunctorchLiteError, GraphError
@@ -314,7 +314,7 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
     lines.append("")
     body = indent + "    "
     for var, const in graph.consts.items():
-        if type(const) is Array and const.shape == () and const.dtype.name != "bfloat16":
+        if type(const) is Array and const.shape == () and const.dtype not in (bfloat16, float0):
             value = _literal(const._data.item())
             text = f"full(shape=(), dtype={_literal(const.dtype)}, value={value})"
         else:

@@ -229,7 +229,7 @@ def _zero(x: Any) -> Any:
     return const(0, x.dtype)
 
 
-def _pad_transpose(ct: Any, config: Any, x_shape: Any) -> Any:
+def _pad_transpose(ct: Any, config: Any) -> Any:
     outer = tuple((-lo, -hi, 0) for lo, hi, _ in config)
     if any(lo or hi for lo, hi, _ in outer):
         ct = pad(ct, _zero(ct), config=outer)

@@ -91,7 +91,11 @@ def _operand(rng: Any, op: Any, i: int, shape: tuple[int, ...], dtype: Any) -> n
     if integers and i == 1 and op.name == "pow":
         return rng.integers(0, 5, shape).astype(dtype)
     domain = op.info["domain"]
-    return draw(rng, shape, dtype, domain[i] if isinstance(domain[0], tuple) else domain)
+    x = draw(rng, shape, dtype, domain[i] if isinstance(domain[0], tuple) else domain)
+    if op.name in ("isfinite", "isnan", "isinf"):
+        odd = np.array([np.nan, np.inf, -np.inf]).astype(dtype)
+        x = np.where(rng.integers(0, 2, shape) == 1, rng.choice(odd, shape), x)
+    return x
 
 
 def _cast_targets(dtype: Any) -> list[Any]:

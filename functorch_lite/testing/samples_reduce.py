@@ -47,7 +47,7 @@ def _reductions(name: str) -> Callable[..., list[Sample]]:
 
 
 def _positions(dtype: np.dtype[Any], rng: np.random.Generator) -> list[Sample]:
-    cases = [((3, 4), 0), ((3, 4), 1), ((2, 3, 2), 1), ((6,), 0), ((1, 5), 0), ((0, 3), 1)]
+    cases = [((3, 4), 0), ((3, 4), 1), ((2, 3, 4), 1), ((6,), 0), ((1, 5), 0), ((0, 3), 1)]
     found: list[Sample] = [((draw(rng, shape, dtype),), {"axis": axis}) for shape, axis in cases]
     if is_inexact(dtype):
         x = draw(rng, (3, 4), dtype)
@@ -74,9 +74,16 @@ def _scans(name: str) -> Callable[..., list[Sample]]:
 
 def _full(dtype: np.dtype[Any], rng: np.random.Generator) -> list[Sample]:
     value: Any = {"b": True, "c": 1.5 - 0.5j}.get(dtype.kind, 2)
-    return [
+    found: list[Sample] = [
         ((), {"shape": shape, "dtype": dtype, "value": value}) for shape in ((2, 3), (), (0, 2))
     ]
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        found += [
+            ((), {"shape": (2,), "dtype": dtype, "value": int(end)})
+            for end in (limits.min, limits.max)
+        ]
+    return found
 
 
 def _iota(dtype: np.dtype[Any], rng: np.random.Generator) -> list[Sample]:

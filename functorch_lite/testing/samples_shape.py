@@ -144,7 +144,13 @@ def _dynamic_slice(dtype: Any, rng: Any) -> list[Sample]:
         ((0,), (0,), (0,)),
         ((1, 3), (0, 2), (1, 1)),
     ]
+    cases += [(s, _anywhere(rng, s), size) for s, size in (((5,), (2,)), ((4, 5, 3), (2, 1, 2)))]
     return [((draw(dtype, rng, s), *_starts(*at)), {"sizes": size}) for s, at, size in cases]
+
+
+def _anywhere(rng: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Starts that differ from draw to draw, some of them outside."""
+    return tuple(int(rng.integers(-1, n + 1)) for n in shape)
 
 
 def _dynamic_update_slice(dtype: Any, rng: Any) -> list[Sample]:
@@ -160,6 +166,7 @@ def _dynamic_update_slice(dtype: Any, rng: Any) -> list[Sample]:
         ((1, 3), (1, 1), (0, 2)),
         ((2, 3), (2, 3), (1, 1)),
     ]
+    cases += [(s, u, _anywhere(rng, s)) for s, u in (((5,), (2,)), ((4, 5, 3), (2, 1, 2)))]
     return [((draw(dtype, rng, s), draw(dtype, rng, u), *_starts(*at)), {}) for s, u, at in cases]
 
 
