@@ -31,6 +31,7 @@ from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import default_dtype
 from functorch_lite.core.graph import Graph, check, free_tracers
 from functorch_lite.core.op import check_same_device
+from functorch_lite.core.static import Static
 from functorch_lite.core.trace import function_name, state
 from functorch_lite.errors import TransformError
 from functorch_lite.transforms.arguments import (
@@ -171,10 +172,10 @@ class Jitted:
     def _lookup(self, key: Any) -> _Entry | None:
         try:
             return self._cache.get(key)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise TransformError(
-                f"{self._label}: a static field of an argument's container is not hashable ({error}). Make "
-                "it a tuple, a number or a string, or a data field."
+                f"{self._label}: the static data of two arguments' containers cannot be compared ({error}). "
+                "Make it tuples, numbers or strings."
             ) from None
 
     def _run(self, entry: _Entry, arrays: list[Array]) -> Any:
@@ -364,43 +365,14 @@ class Lowered:
         return str(self.optimised if optimised else self.graph)
 
 
-class _Static:
-    """A static argument in a key: equal only to values of the same type, inside tuples too."""
-
-    __slots__ = ("exact", "value")
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.exact = _exact(value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and bool(self.exact == other.exact)
-
-    def __hash__(self) -> int:
-        return hash(self.exact)
-
-
-def _exact(value: Any) -> Any:
-    """A key that tells 1, 1.0 and True apart, and 0.0 from -0.0; NaN equals itself."""
-    kind = type(value)
-    if isinstance(value, tuple):
-        return kind, tuple(map(_exact, value))
-    if kind is frozenset:
-        return kind, frozenset(map(_exact, value))
-    if kind in (float, complex):
-        return kind, repr(value)
-    return kind, value
-
-
-def _hashable(value: Any, what: str, label: str) -> _Static:
+def _hashable(value: Any, what: str, label: str) -> Static:
     try:
-        hash(value)
+        return Static(value)
     except TypeError:
         raise TransformError(
             f"{label}: static {what} must be hashable, got {type(value).__name__}. Use a tuple instead of "
             "a list, a frozen dataclass instead of a dict, or do not mark it static."
         ) from None
-    return _Static(value)
 
 
 def _array(data: Any) -> Any:

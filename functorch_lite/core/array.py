@@ -239,13 +239,17 @@ def lift(x: Any) -> Array:
     if dtype is not None:
         return wrap(_weak_data(x, dtype))
     if isinstance(x, (np.ndarray, np.generic, bool)):
-        return wrap(np.array(x, canonical(np.asarray(x).dtype)))
+        return wrap(_own(np.asarray(x)))
     if type(x).__module__.startswith("cupy"):
         return wrap(x.copy())
     if hasattr(x, "__array__"):
-        data = np.asarray(x)
-        return wrap(np.array(data, canonical(data.dtype)))
+        return wrap(_own(np.asarray(x)))
     raise TypeError(f"{type(x).__name__} is not an array, number or bool: {x!r:.80}")
+
+
+def _own(data: Any) -> Any:
+    """A copy whose dtype is the canonical object: ``np.array`` keeps that of an unpickled array."""
+    return data.astype(canonical(data.dtype))
 
 
 def _weak_dtype(x: Any) -> np.dtype[Any] | None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import optree
 
+from functorch_lite.core.static import Static
 from functorch_lite.errors import TreeError
 
 __all__ = [
@@ -276,17 +277,37 @@ def register_dataclass(
             f"the fields {names} of {cls.__name__} once"
         )
 
-    def flatten_node(x: Any) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:
-        return tuple(getattr(x, n) for n in data), tuple(getattr(x, n) for n in meta), tuple(data)
+    entries = tuple(data)
 
-    def unflatten_node(aux: Any, children: Iterable[Any]) -> Any:
+    def flatten_node(x: Any) -> tuple[tuple[Any, ...], Static, tuple[str, ...]]:
+        try:
+            static = Static(tuple([getattr(x, n) for n in meta]))
+        except TypeError:
+            raise TreeError(unhashable_field(x, meta)) from None
+        return tuple([getattr(x, n) for n in entries]), static, entries
+
+    def unflatten_node(aux: Static, children: Iterable[Any]) -> Any:
         x = object.__new__(cls)
-        for name, value in zip([*data, *meta], [*children, *aux], strict=True):
+        for name, value in zip([*data, *meta], [*children, *aux.value], strict=True):
             object.__setattr__(x, name, value)
         return x
 
     optree.register_pytree_node(cls, flatten_node, unflatten_node, namespace=NAMESPACE)  # type: ignore[arg-type]
     return cls
+
+
+def unhashable_field(x: Any, meta: Iterable[str]) -> str:
+    """Which static field of a dataclass cannot be part of a structure."""
+    for name in meta:
+        value = getattr(x, name)
+        try:
+            hash(value)
+        except TypeError:
+            return (
+                f"static field {name} of {type(x).__name__} must be hashable, got "
+                f"{type(value).__name__}. Make it a tuple, a number or a string, or a data field."
+            )
+    return f"a static field of {type(x).__name__} must be hashable"
 
 
 _LEAF = structure(0)

@@ -130,11 +130,14 @@ def describe_tree(x: Any) -> str:
 
 def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
     """Positions as non-negative integers."""
-    nums = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    nums = (argnums,) if not isinstance(argnums, (tuple, list, range)) else argnums
     out = []
     for n in nums:
         if not isinstance(n, (int, np.integer)):
-            raise TransformError(f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}")
+            raise TransformError(
+                f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}. Arguments are counted "
+                "from 0, e.g. argnums=(0, 1)."
+            )
         if not -count <= n < count:
             raise TransformError(
                 f"{name}: argnums {argnums} asks for positional argument {n}, but the call has {count}. "

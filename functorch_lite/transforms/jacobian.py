@@ -102,8 +102,12 @@ def jacfwd(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
-    check_callable(f, "jacfwd")
-    label = f"jacfwd of {function_name(f)}"
+    return _jacfwd(f, argnums, has_aux, "jacfwd")
+
+
+def _jacfwd(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Callable[..., Any]:
+    check_callable(f, name)
+    label = f"{name} of {function_name(f)}"
 
     @wraps(f, updated=())
     def jac(*args: Any, **kwargs: Any) -> Any:
@@ -152,8 +156,12 @@ def jacrev(
     >>> jacrev(lambda x: x.sum())(fnp.asarray([1.0, 2.0]))
     Array([1., 1.], dtype=float32)
     """
-    check_callable(f, "jacrev")
-    label = f"jacrev of {function_name(f)}"
+    return _jacrev(f, argnums, has_aux, "jacrev")
+
+
+def _jacrev(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Callable[..., Any]:
+    check_callable(f, name)
+    label = f"{name} of {function_name(f)}"
 
     @wraps(f, updated=())
     def jac(*args: Any, **kwargs: Any) -> Any:
@@ -194,7 +202,7 @@ def hessian(
     Array([[ 6.,  0.],
            [ 0., 12.]], dtype=float32)
     """
-    return jacfwd(jacrev(f, argnums, has_aux), argnums, has_aux)
+    return _jacfwd(_jacrev(f, argnums, has_aux, "hessian"), argnums, has_aux, "hessian")
 
 
 def _partial(
