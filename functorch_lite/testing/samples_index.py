@@ -157,6 +157,7 @@ def _scatter_errors(name: str) -> list[tuple[Any, ...]]:
         ((_X, good, Aval((2,), "float32")), _ROW, DtypeError, f"{name}: index array 0"),
         ((_X, good, _I), {"axes": (2,), "mode": "clip"}, AxisError, "(2,)"),
         ((_X, good, _I), {"axes": (0,), "mode": "wrap"}, ValueError, "'wrap'"),
+        ((Aval((0, 3), "float32"), good, _I), _ROW, IndexRangeError, f"{name}: axis 0 of shape"),
     ]
 
 

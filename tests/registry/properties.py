@@ -177,7 +177,8 @@ def forward_of(f: Function, count: int) -> Function:
 
 def inner(xs: Sequence[np.ndarray], ys: Sequence[np.ndarray]) -> tuple[float, float]:
     """Inner product, and the sum of the magnitudes of its terms."""
-    products = [np.asarray(x, np.float64) * np.asarray(y, np.float64) for x, y in zip(xs, ys, strict=False)]
+    pairs = zip(xs, ys, strict=True)
+    products = [np.asarray(x, np.float64) * np.asarray(y, np.float64) for x, y in pairs]
     return float(sum(p.sum() for p in products)), float(sum(np.abs(p).sum() for p in products))
 
 
