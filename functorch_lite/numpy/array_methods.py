@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from functorch_lite import ops
-from functorch_lite.core.array import Array, Tracer, make_weak, wrap
+from functorch_lite.core.array import Array, make_weak, wrap
 from functorch_lite.core.dtypes import (
     DTYPES,
     SCALAR_TYPES,
     canonical,
-    default_dtype,
     float64,
     int64,
     is_bool,
@@ -126,10 +125,8 @@ def _promoted(op: Any, function: Any, least: Any, self: Array, other: Any, swapp
 
 
 def _weakly(out: Array) -> Array:
-    """The answer of an operator on weak operands; concrete arrays are never weak."""
-    if is_bool(out.dtype):
-        return out
-    return make_weak(out) if isinstance(out, Tracer) else cast(out, default_dtype(out.dtype))
+    """The answer of an operator on weak operands."""
+    return out if is_bool(out.dtype) else make_weak(out)
 
 
 def _foreign(function: Any, self: Array, other: Any, swapped: bool) -> Any:
@@ -162,6 +159,9 @@ def _unary(op: Any, function: Callable[..., Any], legal: frozenset[Any]) -> Any:
 
 def _pow(self: Array, n: Any, modulo: None = None) -> Any:
     kind = type(n)
+    if self.dtype in _INEXACT and modulo is None and not self.weak:
+        if kind is int or (kind is float and n.is_integer() and -64 <= n <= 64):
+            return ops.integer_pow(self, n=int(n))
     if (kind is int or kind is float) and modulo is None:
         out = elementwise.power_of(self, n)
         return _weakly(out) if self.weak else out
@@ -327,6 +327,12 @@ _IN_PLACE = {
 }
 
 
+def _first_line(getter: Any) -> str | None:
+    # The examples of a function name it as a function, which they could not inside the class.
+    doc = getter.__doc__
+    return doc and doc.split("\n\n")[0]
+
+
 def install() -> None:
     """Give Array its operators, methods and properties."""
     table: dict[str, Any] = dict(METHODS)
@@ -353,4 +359,4 @@ def install() -> None:
     for name, method in table.items():
         setattr(Array, name, method)
     for name, getter in PROPERTIES.items():
-        setattr(Array, name, property(getter, doc=_DOCS.get(name, getter.__doc__)))
+        setattr(Array, name, property(getter, doc=_DOCS.get(name) or _first_line(getter)))

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core import device
-from functorch_lite.core.array import Array, Tracer, wrap
+from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.dtypes import bfloat16, float32
 from functorch_lite.core.trace import PACKAGE_DIR
 from functorch_lite.errors import ImmutableError
+from functorch_lite.numpy.convert import asarray
 
 
 def value_of(x: Array, wanted: str) -> Any:
@@ -208,7 +209,7 @@ def _array(self: Array, dtype: Any = None, copy: bool | None = None) -> np.ndarr
 
 
 def _reduce(self: Array) -> tuple[Any, ...]:
-    return wrap, (np.array(host_value(self, "pickle")),)
+    return asarray, (np.array(host_value(self, "pickle")),)
 
 
 def _same(self: Array, memo: Any = None) -> Array:

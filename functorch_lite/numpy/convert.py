@@ -85,7 +85,8 @@ def from_numpy(x: Any, fun: str, arg: str) -> Array:
         dtype = canonical(x.dtype)
     except DtypeError as error:
         raise DtypeError(f"{fun}: argument {arg}: {error}") from None
-    return wrap(_np_array(x, dtype))
+    # astype copies and sets this very dtype object; np.array would keep that of an unpickled array.
+    return wrap(np.asarray(x).astype(dtype))
 
 
 def as_axis_sequence(x: Any, fun: str, arg: str) -> list[Array]:
@@ -335,15 +336,17 @@ def array(
 
 def _unwrap(x: Any) -> Any:
     """Other libraries' arrays as NumPy's, by whichever protocol they speak."""
-    if isinstance(x, (np.ndarray, np.generic, str, bytes)) or type(x).__module__ == "builtins":
-        return np.asarray(x) if isinstance(x, range) else x
+    if isinstance(x, (range, memoryview, bytearray)):
+        return np.asarray(x)
+    if isinstance(x, (Array, np.ndarray, np.generic)) or type(x).__module__ == "builtins":
+        return x
     if type(x).__module__.startswith("cupy"):
         return x
     if hasattr(x, "__array__"):
         return np.asarray(x)
     if hasattr(x, "__dlpack__"):
         return np.from_dlpack(x)
-    return np.asarray(x) if isinstance(x, (memoryview, bytearray, Sequence)) else x
+    return np.asarray(x) if isinstance(x, Sequence) else x
 
 
 def _from_nested(x: Sequence[Any], dtype: np.dtype[Any] | None) -> Array:

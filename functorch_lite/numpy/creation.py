@@ -22,6 +22,7 @@ from functorch_lite.core.dtypes import (
     result_type,
     scalar_dtype,
 )
+from functorch_lite.core.op import enable_devices
 from functorch_lite.errors import NonConcreteError, ShapeError
 from functorch_lite.numpy.convert import (
     as_array,
@@ -418,8 +419,6 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     kind = x.__dlpack_device__()[0] if hasattr(x, "__dlpack_device__") else 1
     if kind == 2:
         import cupy
-
-        from functorch_lite.core.op import enable_devices
 
         enable_devices()
         return _placed(wrap(cupy.from_dlpack(x).copy()), device)

@@ -163,7 +163,7 @@ bitwise_count = _same(ops.population_count, "How many bits are 1.", "bitwise_cou
 floor = _rounding(ops.floor, "The largest integer <= x.", "floor(1.5)", _F("1."))
 ceil = _rounding(ops.ceil, "The smallest integer >= x.", "ceil(0.5)", _F("1."))
 trunc = _rounding(ops.trunc, "x without its fraction.", "trunc(1.5)", _F("1."))
-rint = _rounding(ops.round, "The nearest integer, halves to even.", "rint(0.5)", _F("0."))
+rint = _inexact(ops.round, "The nearest integer, halves to even.", "rint(0.5)", _F("0."))
 bitwise_invert = bitwise_not = invert
 fix = trunc
 

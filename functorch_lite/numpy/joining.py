@@ -16,6 +16,7 @@ from functorch_lite.numpy.convert import (
     as_array,
     as_axis,
     as_axis_sequence,
+    asarray,
     cast,
     const,
     promote,
@@ -291,7 +292,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
         a, axis = ravel(a), 0
     i = as_axis(axis, a.ndim, "insert")
     n = a.shape[i]
-    new = cast(as_array(values, "insert", "values"), a.dtype)
+    new = asarray(values, a.dtype)
     where = obj if isinstance(obj, slice) else np.asarray(obj)
     many = isinstance(where, slice) or where.ndim > 0
     count = 1 if not many else len(np.arange(n)[where] if isinstance(where, slice) else where)
@@ -457,7 +458,7 @@ def _pad_ramp(a: Array, axis: int, lo: int, hi: int, ends: tuple[Any, Any]) -> A
     left = ramp(lo, ends[0], _cut(work, axis, 0, 1))
     right = flip(ramp(hi, ends[1], _cut(work, axis, n - 1, n)), axis)
     if not is_inexact(a.dtype):
-        left, right = (cast(ops.trunc(x), a.dtype) for x in (left, right))
+        left, right = (cast(ops.floor(x), a.dtype) for x in (left, right))
     return ops.concatenate(left, a, right, axis=axis)
 
 

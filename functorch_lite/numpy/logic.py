@@ -12,6 +12,7 @@ from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import SCALAR_TYPES, bool_, canonical, is_inexact
 from functorch_lite.numpy.convert import (
     as_array,
+    as_axis,
     cast,
     const,
     promote,
@@ -20,6 +21,7 @@ from functorch_lite.numpy.convert import (
     to_inexact,
 )
 from functorch_lite.numpy.elementwise import Function, _doc, _named, rad2deg
+from functorch_lite.numpy.reductions import all
 
 
 # -------------------------------------------------------------------------------- complex numbers
@@ -206,3 +208,77 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
         x = ops.real(x)
     out = to_bool(x, "astype") if wanted is bool_ else cast(x, wanted)
     return out if device is None else out.to_device(device)
+
+
+# ----------------------------------------------------------------------------------- whole arrays
+def allclose(x: Any, y: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Array:
+    """Whether all elements are close, a bool array of shape (); see :func:`isclose`.
+
+    >>> allclose(1.0, 1.000001)
+    Array(True, dtype=bool)
+    """
+    return all(isclose(x, y, rtol, atol, equal_nan))
+
+
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Array:
+    """Whether two arrays have one shape and equal elements, a bool array of shape ().
+
+    >>> import numpy as np
+    >>> array_equal(np.ones(2), np.ones((2, 1)))
+    Array(False, dtype=bool)
+    """
+    x, y = as_array(a1, "array_equal", "a1"), as_array(a2, "array_equal", "a2")
+    if x.shape != y.shape:
+        return ops.full(shape=(), dtype=bool_, value=False)
+    return all(_same_elements(x, y, equal_nan))
+
+
+def array_equiv(a1: Any, a2: Any) -> Array:
+    """Whether two arrays are equal after broadcasting, a bool array of shape ().
+
+    >>> import numpy as np
+    >>> array_equiv(np.ones(2), np.ones((2, 1)))
+    Array(True, dtype=bool)
+    """
+    x, y = as_array(a1, "array_equiv", "a1"), as_array(a2, "array_equiv", "a2")
+    try:
+        np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        return ops.full(shape=(), dtype=bool_, value=False)
+    return all(_same_elements(x, y, False))
+
+
+def _same_elements(x: Array, y: Array, equal_nan: bool) -> Array:
+    x, y = promote(x, y)
+    same = ops.eq(x, y)
+    if equal_nan and is_inexact(x.dtype):
+        same = ops.bitwise_or(same, ops.bitwise_and(ops.isnan(x), ops.isnan(y)))
+    return same
+
+
+def shape(a: Any) -> tuple[int, ...]:
+    """The sizes of an array's axes.
+
+    >>> shape(1.0)
+    ()
+    """
+    return as_array(a, "shape", "a").shape
+
+
+def ndim(a: Any) -> int:
+    """The number of an array's axes.
+
+    >>> ndim(1.0)
+    0
+    """
+    return as_array(a, "ndim", "a").ndim
+
+
+def size(a: Any, axis: int | None = None) -> int:
+    """The number of an array's elements, or the size of one axis.
+
+    >>> size(1.0)
+    1
+    """
+    a = as_array(a, "size", "a")
+    return a.size if axis is None else a.shape[as_axis(axis, a.ndim, "size")]

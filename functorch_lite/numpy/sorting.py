@@ -218,7 +218,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Array:
         return ops.full(shape=x.shape, dtype=int64, value=0)
     side = "left" if right else "right"
     rising = searchsorted(bins, x, side)
-    falling = searchsorted(flip(bins), x, "left" if side == "right" else "right")
+    falling = searchsorted(flip(bins), x, side)
     ends = [ops.gather(bins, const(k, int64), axes=(0,), mode="clip") for k in (0, n - 1)]
     return ops.select(ops.le(*ends), rising, ops.sub(const(n, int64), falling))
 

@@ -15,6 +15,7 @@ from functorch_lite.numpy.array_protocols import host_value
 from functorch_lite.numpy.convert import (
     as_array,
     as_axes,
+    asarray,
     cast,
     const,
     promote,
@@ -78,9 +79,7 @@ def percentile(
     Array(2., dtype=float64)
     """
     del overwrite_input
-    q = to_inexact(q, "percentile", "q")
-    q = ops.div(q, const(100, q.dtype))
-    return _quantile("percentile", a, q, axis, out, method, keepdims, False)
+    return _quantile("percentile", a, q, axis, out, method, keepdims, False, 100)
 
 
 def median(
@@ -131,9 +130,7 @@ def nanpercentile(
     Array(2., dtype=float64)
     """
     del overwrite_input
-    q = to_inexact(q, "nanpercentile", "q")
-    q = ops.div(q, const(100, q.dtype))
-    return _quantile("nanpercentile", a, q, axis, out, method, keepdims, True)
+    return _quantile("nanpercentile", a, q, axis, out, method, keepdims, True, 100)
 
 
 def nanmedian(
@@ -152,13 +149,24 @@ def nanmedian(
 
 
 def _quantile(
-    fun: str, a: Any, q: Any, axis: Any, out: None, method: str, keepdims: bool, skip_nan: bool
+    fun: str,
+    a: Any,
+    q: Any,
+    axis: Any,
+    out: None,
+    method: str,
+    keepdims: bool,
+    skip_nan: bool,
+    whole: int = 1,
 ) -> Array:
     if out is not None:
         raise TypeError(f"{fun}: out must be None, because arrays never change.")
     if method not in _METHODS:
         raise ValueError(f"{fun}: method must be one of {', '.join(_METHODS)}, got {method!r}.")
+    if isinstance(q, (list, tuple)):
+        q = asarray(q, to_inexact(a, fun, "a").dtype)  # as weak as the numbers in it
     a, q = promote_inexact(a, q, fun=fun, names="aq")
+    q = q if whole == 1 else ops.div(q, const(whole, q.dtype))
     if q.ndim > 1:
         raise ShapeError(f"{fun}: q must be a scalar or a vector, got shape {q.shape}.")
     axes = as_axes(axis, a.ndim, fun)
@@ -504,5 +512,5 @@ def _correlate(fun: str, x: Array, y: Array, mode: str) -> Array:
     out = matmul(ops.gather(wide, index, axes=(0,), mode="clip"), y)
     if mode == "valid":
         return _cut(out, 0, m - 1, n)
-    start = (m - 1) // 2 if fun == "convolve" else m // 2
+    start = (m - 1) // 2
     return out if mode == "full" else _cut(out, 0, start, start + n)
