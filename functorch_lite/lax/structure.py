@@ -8,7 +8,7 @@ from typing import Any
 
 from functorch_lite import ops
 from functorch_lite.core.array import Array
-from functorch_lite.core.dtypes import SCALAR_TYPES, canonical, int64, is_integer
+from functorch_lite.core.dtypes import canonical, int64, is_integer
 from functorch_lite.errors import ShapeError
 from functorch_lite.lax.elementwise import operands
 from functorch_lite.numpy.convert import (
@@ -246,7 +246,7 @@ def _starts(fun: str, x: Array, indices: Any) -> list[Array]:
 
 
 def _from_end(fun: str, index: Any, n: int) -> Array:
-    if isinstance(index, SCALAR_TYPES):
+    if isinstance(index, int):
         return const(index + n if index < 0 else index, int64)
     i = as_array(index, fun, "index")
     if not is_integer(i.dtype) or i.dtype.kind == "u":

@@ -150,7 +150,7 @@ def promote_numbers(*args: Any, fun: str = "promote_numbers", names: Sequence[st
 
 def cast_all(args: Sequence[Any], least: Any, fun: str, names: Sequence[str]) -> list[Array]:
     """``args`` as arrays of their common dtype, or of ``least`` (if given) where that is exact."""
-    dtype = getattr(args[0], "dtype", None)
+    dtype: Any = getattr(args[0], "dtype", None)
     for x in args:
         if not isinstance(x, Array) or x.weak or x.dtype is not dtype:
             break

@@ -176,14 +176,9 @@ def arange(
     (Array([0, 1, 2], dtype=int64), Array([1. , 1.5], dtype=float32))
     """
     given = [x for x in (start, stop, step) if x is not None]
-    for x in given:
-        if isinstance(x, Tracer):
-            x = _static(x)
     wanted = canonical(dtype) if dtype is not None else result_type(*given)
-    values = [None if x is None else _static(x) for x in (start, stop, step)]
-    if stop is None:
-        values = [0, values[0], values[2]]
-    first, last, by = values[0], values[1], 1 if values[2] is None else values[2]
+    first, last = (0, _static(start)) if stop is None else (_static(start), _static(stop))
+    by = 1 if step is None else _static(step)
     if by == 0:
         raise ValueError("arange: step must not be 0.")
     count = max(0, math.ceil((last - first) / by))
@@ -298,7 +293,7 @@ def geomspace(
     lo, hi = _ends(start, stop, wanted, "geomspace")
     sign = ops.sign(lo)
     logs = [ops.log(ops.mul(x, sign)) for x in (lo, hi)]
-    points = ops.mul(ops.exp(linspace(*logs, num, endpoint)), sign)
+    points = ops.mul(ops.exp(linspace(logs[0], logs[1], num, endpoint)), sign)
     count = points.shape[0]
     place = ops.iota(shape=(count,) + (1,) * (points.ndim - 1), dtype=int64, axis=0)
     points = ops.select(ops.eq(place, const(0, int64)), lo, points)

@@ -137,7 +137,7 @@ def tril(m: Any, k: int = 0) -> Array:
            [1., 1.]], dtype=float64)
     """
     m = _matrices(m, "tril")
-    keep = broadcast_to(_lower(*m.shape[-2:], operator.index(k)), m.shape)
+    keep = broadcast_to(_lower(m.shape[-2], m.shape[-1], operator.index(k)), m.shape)
     return ops.select(keep, m, const(0, m.dtype))
 
 
@@ -149,7 +149,7 @@ def triu(m: Any, k: int = 0) -> Array:
            [0., 1.]], dtype=float64)
     """
     m = _matrices(m, "triu")
-    drop = broadcast_to(_lower(*m.shape[-2:], operator.index(k) - 1), m.shape)
+    drop = broadcast_to(_lower(m.shape[-2], m.shape[-1], operator.index(k) - 1), m.shape)
     return ops.select(drop, const(0, m.dtype), m)
 
 

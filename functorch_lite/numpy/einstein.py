@@ -70,7 +70,10 @@ def einsum(
         picked = [work.pop(i) for i in sorted(positions, reverse=True)][::-1]
         while picked:
             rest = set(output).union(*[term for _, term in work + picked[2:]])
-            first = _contract(*picked[:2], rest) if len(picked) > 1 else _summed(*picked[0], rest)
+            if len(picked) == 1:
+                first = _summed(*picked[0], rest)
+            else:
+                first = _contract(picked[0], picked[1], rest)
             picked = [first, *picked[2:]] if len(picked) > 2 else []
         work.append(first)
     return _ordered(*work[0], output)

@@ -376,8 +376,9 @@ def pad(
         elif mode == "linear_ramp":
             a = _pad_ramp(a, axis, lo, hi, _pairs(end_values, a.ndim, "end_values", False)[axis])
         elif mode in _STATISTICS:
-            lengths = None if stat_length is None else _pairs(stat_length, a.ndim, "stat_length")
-            a = _pad_statistic(a, axis, lo, hi, mode, lengths and lengths[axis])
+            every = (a.shape[axis],) * 2 if stat_length is None else stat_length
+            counts = _pairs(every, a.ndim, "stat_length")[axis]
+            a = _pad_statistic(a, axis, lo, hi, mode, counts)
         else:
             raise ValueError(
                 f"pad: unknown mode {mode!r}. Remedy: one of constant, empty, linear_ramp, "
@@ -463,12 +464,12 @@ def _pad_ramp(a: Array, axis: int, lo: int, hi: int, ends: tuple[Any, Any]) -> A
 
 
 def _pad_statistic(
-    a: Array, axis: int, lo: int, hi: int, mode: str, lengths: tuple[int, int] | None
+    a: Array, axis: int, lo: int, hi: int, mode: str, counts: tuple[int, int]
 ) -> Array:
     n = a.shape[axis]
     sides = []
     for side, width in enumerate((lo, hi)):
-        count = n if lengths is None else min(lengths[side], n)
+        count = min(counts[side], n)
         part = _cut(a, axis, n - count, n) if side else _cut(a, axis, 0, count)
         shape = (*a.shape[:axis], width, *a.shape[axis + 1 :])
         sides.append(broadcast_to(expand_dims(_statistic(part, axis, mode), axis), shape))

@@ -16,7 +16,7 @@ from functorch_lite.numpy.reductions import sum as _sum
 from functorch_lite.numpy.shapes import broadcast_to, expand_dims, moveaxis
 
 
-def _operands(x: Any, y: Any, fun: str, names: str, preferred: Any) -> list[Array]:
+def _operands(x: Any, y: Any, fun: str, names: Sequence[str], preferred: Any) -> list[Array]:
     out = promote(x, y, fun=fun, names=names)
     return out if preferred is None else [cast(a, canonical(preferred)) for a in out]
 
