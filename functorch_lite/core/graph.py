@@ -169,6 +169,7 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
                 env.update(zip(outputs, out, strict=True))
             else:
                 env[outputs[0]] = out
+            del out
             for v in dead:
                 del env[v]
         return tuple(env[v] for v in graph.outputs)
@@ -248,7 +249,7 @@ def _is_taken(name: str) -> bool:
     return name in REGISTRY or keyword.iskeyword(name) or name in _PRINTED_NAMES
 
 
-_PRINTED_NAMES = ("np", "bfloat16", "float", "complex")
+_PRINTED_NAMES = ("np", "bfloat16", "float")
 
 
 def _function_name(name: str) -> str:
@@ -266,7 +267,9 @@ def _literal(value: Any) -> str:
     if isinstance(value, float) and not np.isfinite(value):
         return f"float('{value}')"
     if isinstance(value, complex):
-        return f"complex({_literal(value.real)}, {_literal(value.imag)})"
+        # Python's own literal loses the sign of zeros and cannot hold infinities; ``complex`` is an op.
+        pair = f"{_literal(value.real)}, {_literal(value.imag)}"
+        return f"np.array([{pair}]).view(np.complex128)[0].item()"
     return repr(value)
 
 

@@ -134,7 +134,9 @@ def first_difference(a: Any, b: Any, path: str = "") -> str:
 
 
 def _kind(x: Any) -> str:
-    return "a leaf" if is_leaf(x) else f"{type(x).__name__}"
+    if x is None:
+        return "None"
+    return "a leaf" if is_leaf(x) else type(x).__name__
 
 
 def reduce(f: Callable[[Any, Any], Any], tree: Any, *initial: Any, is_leaf: IsLeaf = None) -> Any:
