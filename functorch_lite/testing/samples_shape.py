@@ -62,6 +62,7 @@ def _broadcast_to(dtype: Any, rng: Any) -> list[Sample]:
         ((1, 2), (0, 2)),
         ((), ()),
         ((2, 1), (5, 2, 0)),
+        ((1, 0), (3, 0)),
     ]
     return [((draw(dtype, rng, a),), {"shape": b}) for a, b in cases]
 
