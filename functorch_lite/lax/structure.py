@@ -20,6 +20,7 @@ from functorch_lite.numpy.convert import (
     checked_shape,
     const,
 )
+from functorch_lite.numpy.convert import iota as beside
 from functorch_lite.numpy.shapes import broadcast_to
 from functorch_lite.numpy.shapes import expand_dims as _expand_dims
 from functorch_lite.numpy.shapes import squeeze as _squeeze
@@ -473,7 +474,7 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     n = x.shape[i]
     if not 0 <= k <= n:
         raise ShapeError(f"lax.top_k: k={k} of an axis of size {n}. Remedy: 0 <= k <= {n}.")
-    ids = ops.iota(shape=x.shape, dtype=int64, axis=i)
+    ids = beside(x, shape=x.shape, dtype=int64, axis=i)
     # The reversed array sorted ascending and reversed again keeps equal elements in order.
     both = ops.sort(rev(x, (i,)), rev(ids, (i,)), axis=i, num_keys=1)
     values, places = (slice_in_dim(rev(v, (i,)), 0, k, 1, i) for v in both)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite import ops
+from functorch_lite.core import device as _device
 from functorch_lite.core.array import Array, Tracer, lift, make_strong, wrap
 from functorch_lite.core.dtypes import (
     SCALAR_TYPES,
@@ -21,6 +22,8 @@ from functorch_lite.core.dtypes import (
     result_type,
     scalar_dtype,
 )
+from functorch_lite.core.op import devices_enabled, gpu_among
+from functorch_lite.core.trace import state
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 
 _np_array = np.array
@@ -109,6 +112,35 @@ def as_axis_sequence(x: Any, fun: str, arg: str) -> list[Array]:
     if not arrays:
         raise ShapeError(f"{fun}: argument {arg} must hold at least one array, got none.")
     return arrays
+
+
+# ------------------------------------------------------------------- arrays made beside another one
+def iota(like: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any], axis: int) -> Array:
+    """The op of this name, where ``like`` lives."""
+    return _beside(like, ops.iota, {"shape": shape, "dtype": dtype, "axis": axis})
+
+
+def fill(like: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any], value: Any) -> Array:
+    """The op ``full``, where ``like`` lives."""
+    return _beside(like, ops.full, {"shape": shape, "dtype": dtype, "value": value})
+
+
+def _beside(like: Array, op: Any, params: dict[str, Any]) -> Array:
+    if not devices_enabled():
+        return op(**params)
+    was = state.device
+    state.device = gpu_among((like,)) or was
+    try:
+        return op(**params)
+    finally:
+        state.device = was
+
+
+def constant(like: Array, data: Any, fun: str = "asarray", arg: str = "x") -> Array:
+    """An array from NumPy's, where ``like`` lives."""
+    x = as_array(data, fun, arg)
+    place = gpu_among((like,)) if devices_enabled() else None
+    return x if place is None else _device.put(x, place)
 
 
 # --------------------------------------------------------------------------------------- promotion

@@ -30,6 +30,7 @@ from functorch_lite.numpy.convert import (
     cast,
     checked_shape,
     const,
+    iota,
     optional_dtype,
     promote_inexact,
 )
@@ -238,7 +239,7 @@ def linspace(
     gaps = count - 1 if endpoint else count
     delta = ops.sub(hi, lo)
     ndim = delta.ndim
-    line = ops.iota(shape=(count,) + (1,) * ndim, dtype=lo.dtype, axis=0)
+    line = iota(delta, shape=(count,) + (1,) * ndim, dtype=lo.dtype, axis=0)
     part = ops.div(line, const(max(gaps, 1), lo.dtype))
     # Mixing both ends keeps the last point exact, which start + part * delta does not.
     rest = ops.sub(const(1, lo.dtype), part)
@@ -295,7 +296,7 @@ def geomspace(
     logs = [ops.log(ops.mul(x, sign)) for x in (lo, hi)]
     points = ops.mul(ops.exp(linspace(logs[0], logs[1], num, endpoint)), sign)
     count = points.shape[0]
-    place = ops.iota(shape=(count,) + (1,) * (points.ndim - 1), dtype=int64, axis=0)
+    place = iota(points, shape=(count,) + (1,) * (points.ndim - 1), dtype=int64, axis=0)
     points = ops.select(ops.eq(place, const(0, int64)), lo, points)
     if endpoint and count > 1:
         points = ops.select(ops.eq(place, const(count - 1, int64)), hi, points)

@@ -12,7 +12,14 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical, float32, int64
 from functorch_lite.errors import ShapeError
-from functorch_lite.numpy.convert import as_array, axes_in_order, cast, const
+from functorch_lite.numpy.convert import (
+    as_array,
+    axes_in_order,
+    cast,
+    const,
+    fill,
+    iota,
+)
 from functorch_lite.numpy.shapes import broadcast_to, moveaxis, ravel
 
 
@@ -37,12 +44,12 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     k = operator.index(offset)
     rows, cols = a.shape[i], a.shape[j]
     length = builtins.max(0, min(rows + min(k, 0), cols - builtins.max(k, 0)))
-    line = ops.iota(shape=(length,), dtype=int64, axis=0)
+    line = iota(a, shape=(length,), dtype=int64, axis=0)
     row = ops.add(line, const(builtins.max(-k, 0), int64))
     col = ops.add(line, const(builtins.max(k, 0), int64))
     if length == 0:
         rest = tuple(n for axis, n in enumerate(a.shape) if axis not in (i, j))
-        return ops.full(shape=(*rest, 0), dtype=a.dtype, value=0)
+        return fill(a, shape=(*rest, 0), dtype=a.dtype, value=0)
     # Gathering joint axes puts the index axis in front.
     return moveaxis(ops.gather(a, row, col, axes=(i, j), mode="clip"), 0, -1)
 
@@ -64,7 +71,7 @@ def diag(v: Any, k: int = 0) -> Array:
     # Row r holds v[r - max(-k, 0)] in column r + k.
     config = ((builtins.max(-shift, 0), builtins.max(shift, 0), 0),)
     column = ops.reshape(ops.pad(v, const(0, v.dtype), config=config), shape=(side, 1))
-    on = _on_diagonal(side, side, shift)
+    on = _on_diagonal(v, side, side, shift)
     return ops.select(on, broadcast_to(column, (side, side)), const(0, v.dtype))
 
 
@@ -77,18 +84,18 @@ def diagflat(v: Any, k: int = 0) -> Array:
     return diag(ravel(v), k)
 
 
-def _row_and_column(rows: int, cols: int) -> tuple[Array, Array]:
-    row = ops.iota(shape=(rows, 1), dtype=int64, axis=0)
-    return row, ops.iota(shape=(1, cols), dtype=int64, axis=1)
+def _row_and_column(like: Any, rows: int, cols: int) -> tuple[Array, Array]:
+    row = iota(like, shape=(rows, 1), dtype=int64, axis=0)
+    return row, iota(like, shape=(1, cols), dtype=int64, axis=1)
 
 
-def _on_diagonal(rows: int, cols: int, k: int) -> Array:
-    row, col = _row_and_column(rows, cols)
+def _on_diagonal(like: Any, rows: int, cols: int, k: int) -> Array:
+    row, col = _row_and_column(like, rows, cols)
     return ops.eq(ops.add(row, const(k, int64)), col)
 
 
-def _lower(rows: int, cols: int, k: int) -> Array:
-    row, col = _row_and_column(rows, cols)
+def _lower(like: Any, rows: int, cols: int, k: int) -> Array:
+    row, col = _row_and_column(like, rows, cols)
     return ops.ge(ops.add(row, const(k, int64)), col)
 
 
@@ -104,7 +111,7 @@ def eye(
     rows = operator.index(N)
     cols = rows if M is None else operator.index(M)
     wanted = float32 if dtype is None else canonical(dtype)
-    out = cast(_on_diagonal(rows, cols, operator.index(k)), wanted)
+    out = cast(_on_diagonal(None, rows, cols, operator.index(k)), wanted)
     return out if device is None else out.to_device(device)
 
 
@@ -126,7 +133,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     """
     cols = N if M is None else M
     wanted = float32 if dtype is None else canonical(dtype)
-    return cast(_lower(operator.index(N), operator.index(cols), operator.index(k)), wanted)
+    return cast(_lower(None, operator.index(N), operator.index(cols), operator.index(k)), wanted)
 
 
 def tril(m: Any, k: int = 0) -> Array:
@@ -137,7 +144,7 @@ def tril(m: Any, k: int = 0) -> Array:
            [1., 1.]], dtype=float64)
     """
     m = _matrices(m, "tril")
-    keep = broadcast_to(_lower(m.shape[-2], m.shape[-1], operator.index(k)), m.shape)
+    keep = broadcast_to(_lower(m, m.shape[-2], m.shape[-1], operator.index(k)), m.shape)
     return ops.select(keep, m, const(0, m.dtype))
 
 
@@ -149,7 +156,7 @@ def triu(m: Any, k: int = 0) -> Array:
            [0., 1.]], dtype=float64)
     """
     m = _matrices(m, "triu")
-    drop = broadcast_to(_lower(m.shape[-2], m.shape[-1], operator.index(k) - 1), m.shape)
+    drop = broadcast_to(_lower(m, m.shape[-2], m.shape[-1], operator.index(k) - 1), m.shape)
     return ops.select(drop, const(0, m.dtype), m)
 
 
@@ -181,7 +188,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = False
     a = _matrices(a, "fill_diagonal")
     if a.ndim > 2 and len(set(a.shape)) > 1:
         raise ShapeError(f"fill_diagonal: all sizes must be equal, got shape {a.shape}.")
-    line = ops.iota(shape=(min(a.shape),), dtype=int64, axis=0)
+    line = iota(a, shape=(min(a.shape),), dtype=int64, axis=0)
     update = broadcast_to(cast(as_array(val, "fill_diagonal", "val"), a.dtype), line.shape)
     return ops.scatter(a, update, *[line] * a.ndim, axes=tuple(range(a.ndim)), mode="clip")
 

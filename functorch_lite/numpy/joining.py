@@ -19,6 +19,9 @@ from functorch_lite.numpy.convert import (
     asarray,
     cast,
     const,
+    constant,
+    fill,
+    iota,
     promote,
 )
 from functorch_lite.numpy.shapes import (
@@ -268,7 +271,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Array:
         a, axis = ravel(a), 0
     i = as_axis(axis, a.ndim, "delete")
     obj = obj if isinstance(obj, slice) else np.asarray(obj)
-    keep = as_array(np.delete(np.arange(a.shape[i]), obj), "delete")
+    keep = constant(a, np.delete(np.arange(a.shape[i]), obj))
     return _restored(ops.gather(a, keep, axes=(i,), mode="clip"), i)
 
 
@@ -305,7 +308,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     marks = np.arange(n, n + count)
     order = np.insert(np.arange(n), where, marks if many or count > 1 else marks[0])
     both = ops.concatenate(a, broadcast_to(new, new_shape), axis=i)
-    index = as_array(order, "insert")
+    index = constant(a, order)
     return _restored(ops.gather(both, index, axes=(i,), mode="clip"), i)
 
 
@@ -319,8 +322,8 @@ def resize(a: Any, new_shape: Any) -> Array:
     sizes = new_shape if isinstance(new_shape, (tuple, list)) else (new_shape,)
     total = int(np.prod(sizes))
     if flat.size == 0:
-        return ops.full(shape=tuple(sizes), dtype=flat.dtype, value=0)
-    line = ops.iota(shape=(total,), dtype=int64, axis=0)
+        return fill(flat, shape=tuple(sizes), dtype=flat.dtype, value=0)
+    line = iota(flat, shape=(total,), dtype=int64, axis=0)
     index = ops.remainder(line, const(flat.size, int64))
     return ops.reshape(ops.gather(flat, index, axes=(0,), mode="clip"), shape=tuple(sizes))
 
@@ -411,14 +414,14 @@ def _pairs(given: Any, ndim: int, arg: str, ints: bool = True) -> list[tuple[Any
 
 def _pad_constant(a: Array, widths: Sequence[tuple[int, int]], values: Any) -> Array:
     if not isinstance(values, (tuple, list, np.ndarray)) or np.ndim(values) == 0:
-        fill = cast(as_array(values, "pad", "constant_values"), a.dtype)
-        return ops.pad(a, fill, config=tuple((lo, hi, 0) for lo, hi in widths))
+        filler = cast(as_array(values, "pad", "constant_values"), a.dtype)
+        return ops.pad(a, filler, config=tuple((lo, hi, 0) for lo, hi in widths))
     for axis, (first, last) in enumerate(_pairs(values, a.ndim, "constant_values", False)):
         for side, value in enumerate((first, last)):
             config = [(0, 0, 0)] * a.ndim
             config[axis] = (0, widths[axis][1], 0) if side else (widths[axis][0], 0, 0)
-            fill = cast(as_array(value, "pad", "constant_values"), a.dtype)
-            a = ops.pad(a, fill, config=tuple(config))
+            filler = cast(as_array(value, "pad", "constant_values"), a.dtype)
+            a = ops.pad(a, filler, config=tuple(config))
     return a
 
 
@@ -426,7 +429,7 @@ def _pad_reordering(a: Array, axis: int, lo: int, hi: int, mode: str, reflect_ty
     n = a.shape[axis]
     if mode == "edge" or reflect_type == "even" or n == 1 or mode == "wrap":
         order = np.pad(np.arange(n), (lo, hi), mode=mode)  # type: ignore[call-overload]
-        index = as_array(order, "pad")
+        index = constant(a, order)
         return _restored(ops.gather(a, index, axes=(axis,), mode="clip"), axis)
     # An odd reflection goes through the end point: 2 * end - mirror image.
     step = n - 1 if mode == "reflect" else n
@@ -450,7 +453,7 @@ def _pad_ramp(a: Array, axis: int, lo: int, hi: int, ends: tuple[Any, Any]) -> A
 
     def ramp(width: int, end: Any, edge: Array) -> Array:
         """From ``end`` up to, not including, the edge."""
-        line = ops.iota(shape=(width,), dtype=work.dtype, axis=0)
+        line = iota(work, shape=(width,), dtype=work.dtype, axis=0)
         part = ops.div(line, const(max(width, 1), work.dtype))
         shape = tuple(width if i == axis else 1 for i in range(a.ndim))
         target = cast(as_array(end, "pad", "end_values"), work.dtype)

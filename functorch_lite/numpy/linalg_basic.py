@@ -10,7 +10,14 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical, int64
 from functorch_lite.errors import ShapeError
-from functorch_lite.numpy.convert import as_array, as_axis, axes_in_order, cast, promote
+from functorch_lite.numpy.convert import (
+    as_array,
+    as_axis,
+    axes_in_order,
+    cast,
+    fill,
+    promote,
+)
 from functorch_lite.numpy.diagonals import diagonal
 from functorch_lite.numpy.reductions import sum as _sum
 from functorch_lite.numpy.shapes import broadcast_to, expand_dims, moveaxis
@@ -343,7 +350,7 @@ def _components(x: Array) -> list[Array]:
         start, stop = (0,) * last + (i,), (*x.shape[:-1], i + 1)
         part = ops.slice(x, start=start, stop=stop, step=(1,) * x.ndim)
         parts.append(ops.reshape(part, shape=x.shape[:-1]))
-    zero = ops.full(shape=x.shape[:-1], dtype=x.dtype, value=0)
+    zero = fill(x, shape=x.shape[:-1], dtype=x.dtype, value=0)
     return parts + [zero] * (3 - n)
 
 
@@ -376,5 +383,5 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     powers = range(count) if increasing else range(count - 1, -1, -1)
     columns = [ops.integer_pow(ops.reshape(x, shape=(x.size, 1)), n=k) for k in powers]
     if not columns:
-        return ops.full(shape=(math.prod(x.shape), 0), dtype=x.dtype, value=0)
+        return fill(x, shape=(math.prod(x.shape), 0), dtype=x.dtype, value=0)
     return ops.concatenate(*columns, axis=1)

@@ -15,6 +15,7 @@ from functorch_lite.numpy.convert import (
     as_axis,
     cast,
     const,
+    fill,
     promote,
     promote_inexact,
     to_bool,
@@ -42,7 +43,7 @@ def imag(x: Any, /) -> Array:
     Array(2., dtype=float32)
     """
     x = as_array(x, "imag")
-    return ops.imag(x) if x.dtype.kind == "c" else ops.full(shape=x.shape, dtype=x.dtype, value=0)
+    return ops.imag(x) if x.dtype.kind == "c" else fill(x, shape=x.shape, dtype=x.dtype, value=0)
 
 
 def conjugate(x: Any, /) -> Array:
@@ -77,7 +78,7 @@ def _predicate(op: Any, exact: bool, line: str, call: str, answer: str) -> Funct
         x = as_array(x, name)
         if is_inexact(x.dtype):
             return op(x)
-        return ops.full(shape=x.shape, dtype=bool_, value=exact)
+        return fill(x, shape=x.shape, dtype=bool_, value=exact)
 
     return _named(
         fn, name, _doc(line, "    x: array or number.", "bool array of x's shape.", call, answer)
@@ -229,7 +230,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Array:
     """
     x, y = as_array(a1, "array_equal", "a1"), as_array(a2, "array_equal", "a2")
     if x.shape != y.shape:
-        return ops.full(shape=(), dtype=bool_, value=False)
+        return fill(x, shape=(), dtype=bool_, value=False)
     return all(_same_elements(x, y, equal_nan))
 
 
@@ -244,7 +245,7 @@ def array_equiv(a1: Any, a2: Any) -> Array:
     try:
         np.broadcast_shapes(x.shape, y.shape)
     except ValueError:
-        return ops.full(shape=(), dtype=bool_, value=False)
+        return fill(x, shape=(), dtype=bool_, value=False)
     return all(_same_elements(x, y, False))
 
 

@@ -14,6 +14,7 @@ from functorch_lite.numpy.convert import (
     as_axis,
     cast,
     const,
+    iota,
     promote,
     promote_inexact,
     to_inexact,
@@ -230,7 +231,7 @@ def _slope(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
     h = cast(as_array(spacing, "gradient", "varargs"), f.dtype)
     y = moveaxis(f, axis, 0)
     if h.ndim == 0:
-        x = ops.mul(ops.iota(shape=(n,), dtype=f.dtype, axis=0), h)
+        x = ops.mul(iota(f, shape=(n,), dtype=f.dtype, axis=0), h)
     else:
         x = h
     x = ops.reshape(x, shape=(n,) + (1,) * (y.ndim - 1))

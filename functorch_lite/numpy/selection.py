@@ -18,6 +18,8 @@ from functorch_lite.numpy.convert import (
     as_axis_sequence,
     cast,
     const,
+    constant,
+    iota,
     promote,
     to_bool,
 )
@@ -109,11 +111,13 @@ def clip(
 
 
 # ------------------------------------------------------------------------------------- by position
-def _indices(indices: Any, n: int, mode: str | None, fun: str) -> tuple[Array, str]:
+def _indices(
+    indices: Any, n: int, mode: str | None, fun: str, like: Any = None
+) -> tuple[Array, str]:
     """Non-negative int64 indices into an axis of size n, and the gather mode for them."""
     if isinstance(indices, (list, tuple)):
         indices = np.asarray(indices, np.int64 if len(indices) == 0 else None)
-    idx = as_array(indices, fun, "indices")
+    idx = indices if isinstance(indices, Array) else constant(like, indices, fun, "indices")
     if not is_integer(idx.dtype):
         raise DtypeError(
             f"{fun}: indices must be integers, got {idx.dtype.name}. Remedy: idx.astype('int64')."
@@ -170,7 +174,7 @@ def take(
     if axis is None:
         a, axis = ravel(a), 0
     i = as_axis(axis, a.ndim, "take")
-    idx, how = _indices(indices, a.shape[i], mode, "take")
+    idx, how = _indices(indices, a.shape[i], mode, "take", a)
     found = ops.gather(a, idx, axes=(i,), mode=how)
     if how == "drop":
         found = _fill(found, idx, a.shape[i], fill_value)
@@ -190,7 +194,7 @@ def _fill(found: Array, idx: Array, n: int, fill_value: Any) -> Array:
 
 def _along(a: Array, indices: Any, axis: int, mode: str | None, fun: str, shape: Any = None) -> Any:
     """Joint index arrays, of one shape, for every axis of ``a``; the gather mode; the shape."""
-    idx, how = _indices(indices, a.shape[axis], mode, fun)
+    idx, how = _indices(indices, a.shape[axis], mode, fun, a)
     if idx.ndim != a.ndim:
         raise ShapeError(
             f"{fun}: indices of shape {idx.shape} and an array of shape {a.shape} must have "
@@ -199,7 +203,7 @@ def _along(a: Array, indices: Any, axis: int, mode: str | None, fun: str, shape:
     rest = tuple(1 if i == axis else n for i, n in enumerate(a.shape))
     full = broadcast_shapes(rest, idx.shape, *([] if shape is None else [shape]))
     idx = broadcast_to(idx, full)
-    line = [idx if i == axis else ops.iota(shape=full, dtype=int64, axis=i) for i in range(a.ndim)]
+    line = [idx if i == axis else iota(a, shape=full, dtype=int64, axis=i) for i in range(a.ndim)]
     return line, how, full, idx
 
 
@@ -273,7 +277,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Fa
     a = as_array(a, "put", "a")
     flat, ind, v = ravel(a), ravel(ind), ravel(v)
     if v.shape != ind.shape and v.size:
-        index = ops.remainder(ops.iota(shape=ind.shape, dtype=int64, axis=0), const(v.size, int64))
+        index = ops.remainder(iota(ind, shape=ind.shape, dtype=int64, axis=0), const(v.size, int64))
         v = ops.gather(v, index, axes=(0,), mode="clip")
     return reshape(put_along_axis(flat, ind, v, 0, mode=mode), a.shape)
 

@@ -15,7 +15,16 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import int64, is_inexact
 from functorch_lite.numpy.array_protocols import host_value
-from functorch_lite.numpy.convert import as_array, as_axis, cast, const, promote
+from functorch_lite.numpy.convert import (
+    as_array,
+    as_axis,
+    cast,
+    const,
+    constant,
+    fill,
+    iota,
+    promote,
+)
 from functorch_lite.numpy.selection import isin
 from functorch_lite.numpy.shapes import moveaxis, ravel
 from functorch_lite.numpy.sorting import flatnonzero, in_order
@@ -81,7 +90,7 @@ def unique(
         data = host_value(a, "unique() without size=")
         found = np.unique(data, return_index=True, return_inverse=True, return_counts=True,
                           axis=axis, equal_nan=equal_nan)  # fmt: skip
-        index, inverse, counts = (as_array(x.astype(np.int64), "unique") for x in found[1:])
+        index, inverse, counts = (constant(a, x.astype(np.int64)) for x in found[1:])
         if axis is None:
             values = ops.gather(ravel(a), index, axes=(0,), mode="clip")
         else:
@@ -100,7 +109,7 @@ def unique(
 def _sized(a: Array, size: int, fill_value: Any, equal_nan: bool) -> tuple[Array, ...]:
     """Values, first positions, places and counts, with ``size`` of each but the places."""
     n = a.shape[0]
-    ids = ops.iota(shape=(n,), dtype=int64, axis=0)
+    ids = iota(a, shape=(n,), dtype=int64, axis=0)
     ordered, order = ops.sort(a, ids, axis=0, num_keys=1)
     new = in_order(ordered)
     if equal_nan and is_inexact(a.dtype) and n > 1:
@@ -112,15 +121,15 @@ def _sized(a: Array, size: int, fill_value: Any, equal_nan: bool) -> tuple[Array
     )  # of every sorted element among the distinct ones
     total = ops.reduce_sum(cast(new, int64), axes=(0,))
     starts = flatnonzero(new, size=size, fill_value=0)
-    there = ops.lt(ops.iota(shape=(size,), dtype=int64, axis=0), total)
+    there = ops.lt(iota(a, shape=(size,), dtype=int64, axis=0), total)
     values = ops.gather(ordered, starts, axes=(0,), mode="clip")
     index = ops.gather(order, starts, axes=(0,), mode="clip")
     if fill_value is not None:
         values = ops.select(there, values, cast(as_array(fill_value, "unique"), a.dtype))
-    zeros = ops.full(shape=(size,), dtype=int64, value=0)
-    ones = ops.full(shape=(n,), dtype=int64, value=1)
+    zeros = fill(a, shape=(size,), dtype=int64, value=0)
+    ones = fill(a, shape=(n,), dtype=int64, value=1)
     counts = ops.scatter_add(zeros, ones, place, axes=(0,), mode="drop")
-    inverse = ops.full(shape=(n,), dtype=int64, value=0)
+    inverse = fill(a, shape=(n,), dtype=int64, value=0)
     inverse = ops.scatter(inverse, place, order, axes=(0,), mode="clip")
     return values, index, inverse, counts
 

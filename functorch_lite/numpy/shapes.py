@@ -22,6 +22,8 @@ from functorch_lite.numpy.convert import (
     axes_in_order,
     checked_shape,
     const,
+    constant,
+    iota,
 )
 
 
@@ -373,7 +375,7 @@ def _roll(a: Array, shift: Any, axis: int) -> Array:
         parts = _cut(a, axis, n - k, n), _cut(a, axis, 0, n - k)
         return ops.concatenate(*parts, axis=axis)
     by = as_array(shift, "roll", "shift")
-    line = ops.iota(shape=(n,), dtype=int64, axis=0)
+    line = iota(a, shape=(n,), dtype=int64, axis=0)
     index = ops.remainder(ops.sub(line, ops.cast(by, dtype=int64)), const(n, int64))
     return _restored(ops.gather(a, index, axes=(axis,), mode="clip"), axis)
 
@@ -422,7 +424,7 @@ def repeat(
         index = _repeat_positions(repeats, a.shape[i], total_repeat_length)
     else:
         counts = np.broadcast_to(np.asarray(repeats), (a.shape[i],))
-        index = as_array(np.repeat(np.arange(a.shape[i]), counts), "repeat")
+        index = constant(a, np.repeat(np.arange(a.shape[i]), counts))
     return _restored(ops.gather(a, index, axes=(i,), mode="clip"), i)
 
 
@@ -431,7 +433,7 @@ def _repeat_positions(repeats: Any, n: int, total: int) -> Array:
     counts = ops.cast(as_array(np.asarray(repeats) if isinstance(repeats, list) else repeats,
                                "repeat", "repeats"), dtype=int64)  # fmt: skip
     ends = ops.cumsum(broadcast_to(counts, (n,)), axis=0, reverse=False)
-    place = ops.iota(shape=(total, n), dtype=int64, axis=0)
+    place = iota(ends, shape=(total, n), dtype=int64, axis=0)
     passed = ops.cast(ops.ge(place, ends), dtype=int64)
     return ops.minimum(ops.reduce_sum(passed, axes=(1,)), const(builtins.max(n - 1, 0), int64))
 

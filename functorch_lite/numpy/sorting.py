@@ -19,6 +19,9 @@ from functorch_lite.numpy.convert import (
     as_axis,
     as_axis_sequence,
     const,
+    constant,
+    fill,
+    iota,
     promote,
     to_bool,
 )
@@ -72,7 +75,7 @@ def argsort(
     Array([1, 2, 0], dtype=int64)
     """
     a, i = _sortable("argsort", a, axis, kind, order, stable)
-    ids = ops.iota(shape=a.shape, dtype=int64, axis=i)
+    ids = iota(a, shape=a.shape, dtype=int64, axis=i)
     if not descending:
         return ops.sort(a, ids, axis=i, num_keys=1)[1]
     # Sorting the reversed array and reversing the answer keeps equal elements in order.
@@ -105,7 +108,7 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
     """
     held = as_axis_sequence(keys, "lexsort", "keys")
     i = as_axis(axis, held[0].ndim, "lexsort")
-    ids = ops.iota(shape=held[0].shape, dtype=int64, axis=i)
+    ids = iota(held[0], shape=held[0].shape, dtype=int64, axis=i)
     return ops.sort(*held[::-1], ids, axis=i, num_keys=len(held))[-1]
 
 
@@ -175,10 +178,10 @@ def searchsorted(
         a = ops.gather(a, ops.cast(as_array(sorter, "searchsorted", "sorter"), dtype=int64),
                        axes=(0,), mode="clip")  # fmt: skip
     n = a.shape[0]
-    lo = ops.full(shape=v.shape, dtype=int64, value=0)
+    lo = fill(v, shape=v.shape, dtype=int64, value=0)
     if n == 0:
         return lo
-    hi = ops.full(shape=v.shape, dtype=int64, value=n)
+    hi = fill(v, shape=v.shape, dtype=int64, value=n)
     one = const(1, int64)
     for _ in range(n.bit_length()):
         mid = ops.shift_right(ops.add(lo, hi), one)
@@ -215,7 +218,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Array:
     x, bins = promote(x, bins, fun="digitize", names=("x", "bins"))
     n = bins.shape[0]
     if n == 0:
-        return ops.full(shape=x.shape, dtype=int64, value=0)
+        return fill(x, shape=x.shape, dtype=int64, value=0)
     side = "left" if right else "right"
     rising = searchsorted(bins, x, side)
     falling = searchsorted(flip(bins), x, side)
@@ -247,25 +250,27 @@ def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> tuple
         raise ShapeError("nonzero: a 0-d array has no positions. Remedy: atleast_1d(x).")
     if size is None:
         data = host_value(a, "nonzero() without size=")
-        return tuple(as_array(i, "nonzero") for i in np.nonzero(data))
+        return tuple(constant(a, i) for i in np.nonzero(data))
     count = operator.index(size)
     mask = ravel(to_bool(a, "nonzero", "a"))
     places = ops.cumsum(ops.cast(mask, dtype=int64), axis=0, reverse=False)
-    ids = ops.iota(shape=mask.shape, dtype=int64, axis=0)
+    ids = iota(mask, shape=mask.shape, dtype=int64, axis=0)
     target = ops.select(mask, ops.sub(places, const(1, int64)), const(count, int64))
-    found = ops.full(shape=(count,), dtype=int64, value=0)
+    found = fill(mask, shape=(count,), dtype=int64, value=0)
     found = ops.scatter(found, ids, target, axes=(0,), mode="drop")
-    line = ops.iota(shape=(count,), dtype=int64, axis=0)
+    line = iota(mask, shape=(count,), dtype=int64, axis=0)
     total = ops.reduce_sum(ops.cast(mask, dtype=int64), axes=(0,))
     there = ops.lt(line, total)
     fills = fill_value if isinstance(fill_value, (tuple, list)) else (fill_value,) * a.ndim
     out = []
-    for axis, fill in enumerate(fills):
+    for axis, filler in enumerate(fills):
         below = math.prod(a.shape[axis + 1 :])
         place = ops.floor_divide(found, const(max(below, 1), int64))
         place = ops.remainder(place, const(max(a.shape[axis], 1), int64))
         value = (
-            const(0, int64) if fill is None else ops.cast(as_array(fill, "nonzero"), dtype=int64)
+            const(0, int64)
+            if filler is None
+            else ops.cast(as_array(filler, "nonzero"), dtype=int64)
         )
         out.append(ops.select(there, place, value))
     return tuple(out)
@@ -336,7 +341,7 @@ def ravel_multi_index(multi_index: Any, dims: Sequence[int], mode: str = "clip")
 def in_order(x: Array) -> Array:
     """Whether a sorted vector's element differs from the one before: bool[n], true at the start."""
     n = x.shape[0]
-    first = ops.full(shape=(min(n, 1),), dtype=np.dtype(bool), value=True)
+    first = fill(x, shape=(min(n, 1),), dtype=np.dtype(bool), value=True)
     after = ops.slice(x, start=(min(1, n),), stop=(n,), step=(1,))
     before = ops.slice(x, start=(0,), stop=(max(n - 1, 0),), step=(1,))
     return ops.concatenate(first, broadcast_to(ops.ne(after, before), after.shape), axis=0)

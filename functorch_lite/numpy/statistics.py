@@ -18,6 +18,8 @@ from functorch_lite.numpy.convert import (
     asarray,
     cast,
     const,
+    fill,
+    iota,
     promote,
     promote_inexact,
     to_inexact,
@@ -290,7 +292,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Array:
     if c.ndim == 0:
         return ops.div(c, c)
     n = c.shape[0]
-    line = ops.iota(shape=(n,), dtype=int64, axis=0)
+    line = iota(c, shape=(n,), dtype=int64, axis=0)
     deviation = ops.sqrt(ops.real(d) if (d := ops.gather(c, line, line, axes=(0, 1), mode="clip"))
                          .dtype.kind == "c" else d)  # fmt: skip
     deviation = cast(deviation, c.dtype)
@@ -325,10 +327,10 @@ def bincount(
         length = max(int(data.max(initial=-1)) + 1, operator.index(minlength))
     index = ops.maximum(cast(x, int64), const(0, int64))
     if weights is None:
-        update = ops.full(shape=x.shape, dtype=int64, value=1)
+        update = fill(x, shape=x.shape, dtype=int64, value=1)
     else:
         update = as_array(weights, "bincount", "weights")
-    zeros = ops.full(shape=(length,), dtype=update.dtype, value=0)
+    zeros = fill(x, shape=(length,), dtype=update.dtype, value=0)
     return ops.scatter_add(zeros, update, index, axes=(0,), mode="drop")
 
 
@@ -354,9 +356,9 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
         lo, hi = ops.reduce_min(a, axes=(0,)), ops.reduce_max(a, axes=(0,))
     flat, half = ops.eq(lo, hi), const(0.5, a.dtype)
     lo, hi = ops.select(flat, ops.sub(lo, half), lo), ops.select(flat, ops.add(hi, half), hi)
-    part = ops.div(ops.iota(shape=(count + 1,), dtype=a.dtype, axis=0), const(count, a.dtype))
+    part = ops.div(iota(a, shape=(count + 1,), dtype=a.dtype, axis=0), const(count, a.dtype))
     edges = ops.add(lo, ops.mul(ops.sub(hi, lo), part))
-    last = ops.eq(ops.iota(shape=(count + 1,), dtype=int64, axis=0), const(count, int64))
+    last = ops.eq(iota(a, shape=(count + 1,), dtype=int64, axis=0), const(count, int64))
     return ops.select(last, hi, edges)
 
 
@@ -385,12 +387,12 @@ def histogram(
     top = _cut(edges, 0, count, count + 1)
     index = ops.select(ops.eq(values, top), const(count - 1, int64), index)
     if weights is None:
-        update = ops.full(shape=values.shape, dtype=edges.dtype, value=1)
+        update = fill(values, shape=values.shape, dtype=edges.dtype, value=1)
     else:
         update = ravel(to_inexact(weights, "histogram", "weights"))
     inside = ops.bitwise_and(ops.ge(index, const(0, int64)), ops.lt(index, const(count, int64)))
     index = ops.select(inside, index, const(count, int64))
-    zeros = ops.full(shape=(count,), dtype=update.dtype, value=0)
+    zeros = fill(values, shape=(count,), dtype=update.dtype, value=0)
     counts = ops.scatter_add(zeros, update, index, axes=(0,), mode="drop")
     if density:
         widths = ops.sub(_cut(edges, 0, 1, count + 1), _cut(edges, 0, 0, count))
@@ -460,7 +462,7 @@ def polyval(p: Any, x: Any) -> Array:
     Array(11, dtype=int64)
     """
     p, x = promote(p, x, fun="polyval", names="px")
-    out = ops.full(shape=x.shape, dtype=x.dtype, value=0)
+    out = fill(x, shape=x.shape, dtype=x.dtype, value=0)
     for k in range(p.shape[0]):
         coefficient = ops.reshape(_cut(p, 0, k, k + 1), shape=())
         out = ops.add(ops.mul(out, x), coefficient)
@@ -506,8 +508,8 @@ def _correlate(fun: str, x: Array, y: Array, mode: str) -> Array:
     n, m = x.shape[0], y.shape[0]
     if m > n:
         x, y, n, m = flip(y), flip(x), m, n
-    row = ops.iota(shape=(n + m - 1, m), dtype=int64, axis=0)
-    index = ops.add(row, ops.iota(shape=(n + m - 1, m), dtype=int64, axis=1))
+    row = iota(x, shape=(n + m - 1, m), dtype=int64, axis=0)
+    index = ops.add(row, iota(x, shape=(n + m - 1, m), dtype=int64, axis=1))
     wide = ops.pad(x, const(0, x.dtype), config=((m - 1, m - 1, 0),))
     out = matmul(ops.gather(wide, index, axes=(0,), mode="clip"), y)
     if mode == "valid":

@@ -1,12 +1,15 @@
 """Which names exist: the array API standard's all do, jax.numpy's but for a known list."""
 
 import inspect
+import pathlib
 import sys
 
 import numpy as np
 import pytest
 
 import functorch_lite.numpy as fnp
+from functorch_lite.core.trace import state
+from functorch_lite.numpy import convert
 
 STANDARD = """e inf nan newaxis pi bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32
     float64 complex64 complex128 arange asarray empty empty_like eye from_dlpack
@@ -72,3 +75,34 @@ def test_constants():
     assert (fnp.pi, fnp.e, fnp.inf, fnp.newaxis) == (np.pi, np.e, np.inf, None) and np.isnan(
         fnp.nan
     )
+
+
+def test_what_functions_allocate_lies_beside_their_operands():
+    """On a GPU, an iota made on the CPU would meet an operand that lives elsewhere."""
+    folder = pathlib.Path(fnp.__file__).parent
+    for path in folder.glob("*.py"):
+        if path.name in ("convert.py", "creation.py", "index_plan.py"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert "ops.iota(" not in text and "ops.full(" not in text, path.name
+
+
+def test_allocation_beside_an_operand_names_its_device(monkeypatch):
+    seen = []
+
+    def recorder(**params):
+        seen.append(state.device)
+        return fnp.zeros(1)
+
+    monkeypatch.setattr(convert, "devices_enabled", lambda: True)
+    monkeypatch.setattr(convert, "gpu_among", lambda args: "cuda:1")
+    convert._beside(fnp.ones(1), recorder, {})
+    assert seen == ["cuda:1"] and state.device is None
+
+
+def test_constants_move_beside_an_operand(monkeypatch):
+    moved = []
+    monkeypatch.setattr(convert, "devices_enabled", lambda: True)
+    monkeypatch.setattr(convert, "gpu_among", lambda args: "cuda:1")
+    monkeypatch.setattr(convert._device, "put", lambda x, place: moved.append(place) or x)
+    assert fnp.take(fnp.arange(3), [2, 0]).tolist() == [2, 0] and "cuda:1" in moved
