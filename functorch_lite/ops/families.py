@@ -240,11 +240,23 @@ def _broadcast(name: str, operands: tuple[str, ...], avals: tuple[Aval, ...]) ->
         raise ShapeError(broadcast_message(name, operands, avals)) from None
 
 
+_SPOKEN = {
+    "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "select": "where",
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
+    "ge": "greater_equal", "shift_left": "left_shift", "shift_right": "right_shift", "clamp": "clip",
+}  # fmt: skip
+
+
+def spoken(name: str) -> str:
+    """The public function that users know an op by."""
+    return _SPOKEN.get(name, name)
+
+
 def broadcast_message(name: str, operands: tuple[str, ...], avals: tuple[Aval, ...]) -> str:
     """What does not fit, where, and one change that makes it fit."""
     shapes = ", ".join(f"{n} {a.shape}" for n, a in zip(operands, avals, strict=True))
     ranked = sorted(range(len(avals)), key=lambda i: -len(avals[i].shape))
-    text = f"{name}: shapes do not broadcast: {shapes}."
+    text = f"{spoken(name)}: shapes do not broadcast: {shapes}."
     for i in ranked:
         for j in ranked:
             if i >= j:
@@ -268,7 +280,10 @@ def _broadcast_remedy(
             at = len(long) - 1 - long[::-1].index(short[0])
             index = ", ".join([":"] + ["None"] * (len(long) - 1 - at))
             return f" If it runs along axis {at} of the other, write {name}[{index}]."
-    return f" Reshape one of them, e.g. {operands[j]}.reshape(...), or insert axes with [None]."
+    for short, name in ((b, operands[i]), (a, operands[j])):
+        if len(short) == 1:
+            return f" To combine every element with every other, write {name}[..., None]."
+    return f" Slice or reshape {operands[i]} or {operands[j]} until those sizes agree."
 
 
 def _dtype_mismatch(name: str, operands: tuple[str, ...], avals: tuple[Aval, ...]) -> None:

@@ -58,11 +58,11 @@ class Flat:
 def unknown_leaf(path: str, leaf: Any, transform: str) -> TreeError:
     """The error for something that is neither an array nor a known container."""
     kind = type(leaf).__name__
+    text = "" if type(leaf).__repr__ is object.__repr__ else f": {repr(leaf)[:60]}"
     return TreeError(
-        f"{transform}: {path} is a {kind}, which is neither an array nor a registered container: "
-        f"{repr(leaf)[:60]}. Make {kind} a container with register_dataclass or "
-        "tree.register_pytree_node, or keep it out of the transformed arguments (a closure; for jit, "
-        "static_argnums)."
+        f"{transform}: {path} is a {kind}, which is neither an array nor a registered container{text}. "
+        f"Make {kind} a container with register_dataclass or tree.register_pytree_node, or keep it out of "
+        "the transformed arguments (a closure; for jit, static_argnums)."
     )
 
 
