@@ -267,6 +267,7 @@ from functorch_lite.numpy.logic import (
     signbit,
     size,
 )
+from functorch_lite.numpy.namespace_info import __array_api_version__ as __array_api_version__
 from functorch_lite.numpy.namespace_info import __array_namespace_info__ as __array_namespace_info__
 from functorch_lite.numpy.nan_reductions import (
     nanargmax,

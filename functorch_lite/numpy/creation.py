@@ -403,15 +403,15 @@ ogrid = _Grid(True)
 
 # --------------------------------------------------------------------------------- foreign formats
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
-    """An array from any object that speaks DLPack; the data is copied.
+    """An array from any object that speaks DLPack; the data is copied, unless x is an Array.
 
     >>> from_dlpack(np.ones(2))
     Array([1., 1.], dtype=float64)
     """
-    if copy is False:
-        raise ValueError("from_dlpack: copy=False cannot be met, because the owner may change x.")
     if isinstance(x, Array):
         return _placed(x, device)
+    if copy is False:
+        raise ValueError("from_dlpack: copy=False cannot be met, because the owner may change x.")
     kind = x.__dlpack_device__()[0] if hasattr(x, "__dlpack_device__") else 1
     if kind == 2:
         import cupy

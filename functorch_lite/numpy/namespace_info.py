@@ -10,6 +10,9 @@ from functorch_lite.core.device import Device, devices
 from functorch_lite.core.dtypes import DTYPES, bfloat16, float16
 from functorch_lite.numpy.dtypes import isdtype
 
+__array_api_version__ = "2024.12"
+"""The version of the array API standard whose names and semantics this namespace follows."""
+
 
 class NamespaceInfo:
     """The standard's inspection object.
@@ -26,9 +29,9 @@ class NamespaceInfo:
         """Where new arrays live."""
         return devices()[0]
 
-    def devices(self) -> list[Device]:
+    def devices(self) -> tuple[Device, ...]:
         """All devices."""
-        return devices()
+        return tuple(devices())
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
         """The dtypes of new arrays, by kind."""
