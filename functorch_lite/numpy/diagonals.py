@@ -111,7 +111,9 @@ def eye(
     rows = operator.index(N)
     cols = rows if M is None else operator.index(M)
     wanted = float32 if dtype is None else canonical(dtype)
-    out = cast(_on_diagonal(None, rows, cols, operator.index(k)), wanted)
+    # A diagonal outside the matrix is empty however far away, even beyond int64.
+    offset = max(-rows, min(operator.index(k), cols))
+    out = cast(_on_diagonal(None, rows, cols, offset), wanted)
     return out if device is None else out.to_device(device)
 
 

@@ -29,9 +29,9 @@ class NamespaceInfo:
         """Where new arrays live."""
         return devices()[0]
 
-    def devices(self) -> tuple[Device, ...]:
+    def devices(self) -> list[Device]:
         """All devices."""
-        return tuple(devices())
+        return devices()
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
         """The dtypes of new arrays, by kind."""

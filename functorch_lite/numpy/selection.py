@@ -185,8 +185,10 @@ def take(
 
 def _fill(found: Array, idx: Array, n: int, fill_value: Any) -> Array:
     """``fill_value`` in the leading positions whose index is out of range."""
-    fill = cast(as_array(_missing(found.dtype) if fill_value is None else fill_value, "take",
-                         "fill_value"), found.dtype)  # fmt: skip
+    if fill_value is None:
+        fill = const(_missing(found.dtype), found.dtype)
+    else:
+        fill = cast(as_array(fill_value, "take", "fill_value"), found.dtype)
     inside = ops.bitwise_and(ops.ge(idx, const(0, int64)), ops.lt(idx, const(n, int64)))
     inside = ops.reshape(inside, shape=idx.shape + (1,) * (found.ndim - idx.ndim))
     return ops.select(inside, found, fill)

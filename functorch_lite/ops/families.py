@@ -15,7 +15,7 @@ import numpy as np
 
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.dtypes import DTYPES, float32, is_float
+from functorch_lite.core.dtypes import DTYPES, bfloat16, float32, is_float
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Rule, Whole, whole_vjp
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 
@@ -35,6 +35,9 @@ __all__ = [
     "whole_vjp",
     "zeros_like",
 ]
+
+HALF_CHARS = frozenset((np.dtype(np.float16).char, bfloat16.char))
+"""``dtype.char`` of the 16-bit float types, for a test that costs no call."""
 
 _new = object.__new__
 _KIND = {"b": "b", "i": "i", "u": "i", "f": "f", "c": "c", "V": "f"}

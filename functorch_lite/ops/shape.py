@@ -113,9 +113,21 @@ def _broadcast_batch(size: int, args: Any, batched: Any, params: dict[str, Any])
     return broadcast_to(x, shape=(size, *shape))
 
 
+def _broadcast_eager(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    # NumPy's view costs ten Python frames; up to a few thousand elements a copy is far cheaper.
+    if math.prod(shape) > _SMALL:
+        return xp.broadcast_to(x, shape)
+    if x.ndim > len(shape):  # assignment would drop leading axes of size 1
+        return xp.broadcast_to(x, shape)
+    out = xp.empty(shape, x.dtype)
+    out[...] = x
+    return out
+
+
+_SMALL = 4096
 broadcast_to: Op = linear(
     "broadcast_to",
-    eager=lambda xp, x, *, shape: xp.broadcast_to(x, shape),
+    eager=_broadcast_eager,
     aval=_broadcast_aval,
     transpose=lambda ct, x_shape: unbroadcast(ct, x_shape),
     batch=_broadcast_batch,

@@ -19,7 +19,7 @@ def array(values, dtype="float64"):
     [
         lambda x: ops.reshape(x, shape=(4, 3)),
         lambda x: ops.transpose(x, perm=(1, 0)),
-        lambda x: ops.broadcast_to(x, shape=(2, 3, 4)),
+        lambda x: ops.broadcast_to(x, shape=(1000, 3, 4)),
         lambda x: ops.flip(x, axes=(1,)),
         lambda x: ops.slice(x, start=(1, 0), stop=(3, 4), step=(1, 2)),
         lambda x: ops.dynamic_slice(x, array(9, int), array(0, int), sizes=(1, 4)),
