@@ -66,7 +66,10 @@ def gather_eager(xp: Any, x: Any, *indices: Any, axes: tuple[int, ...], mode: st
 def _scatter_operands(xp: Any, x: Any, update: Any, indices: Any, axes: Any, mode: str) -> Any:
     """A fresh result, its view with ``axes`` in front, valid index arrays of rank 1, updates."""
     out = x.copy()
+    front = _front(out, axes)
     ndim = indices[0].ndim
+    if update.shape != indices[0].shape + front.shape[len(axes) :]:
+        raise ValueError("an update of another shape")  # it would land in the wrong places
     update = update.reshape((math.prod(update.shape[:ndim]), *update.shape[ndim:]))
     if mode == "drop":
         indices = [index.reshape(-1).astype(np.int64, copy=False) for index in indices]
@@ -77,7 +80,7 @@ def _scatter_operands(xp: Any, x: Any, update: Any, indices: Any, axes: Any, mod
         if any(x.shape[a] == 0 for a in axes) and update.shape[0]:
             raise IndexError("scatter into an empty axis")
         indices = [index.reshape(-1) for index in _clipped(xp, x.shape, indices, axes)]
-    return out, _front(out, axes), tuple(indices), update
+    return out, front, tuple(indices), update
 
 
 def _linear_indices(indices: Any, sizes: Any) -> Any:

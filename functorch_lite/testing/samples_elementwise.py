@@ -30,7 +30,7 @@ from functorch_lite.core.dtypes import (
 )
 from functorch_lite.core.op import REGISTRY
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.ops.families import kind_of
+from functorch_lite.ops.families import kind_of, spoken
 from functorch_lite.testing.oracles import either, exact, narrow, wide, widen
 
 _SHAPES: dict[int, list[tuple[tuple[int, ...], ...]]] = {
@@ -364,7 +364,8 @@ def _wrong_calls(name: str) -> list[tuple[tuple[Aval, ...], dict[str, Any], type
     n = len(op.operands)
     if n > 1:
         clash = [*[(2, 3)] * (n - 1), (2, 4)]
-        found.append((avals(good, clash), params, ShapeError, f"{name}: shapes do not broadcast"))
+        text = f"{spoken(name)}: shapes do not broadcast"
+        found.append((avals(good, clash), params, ShapeError, text))
         mixed = avals(good)[:-1] + (Aval((2, 3), float64 if good != float64 else float32),)
         found.append((mixed, params, DtypeError, f"{name}: operands must have one dtype"))
     for dtype in DTYPES:

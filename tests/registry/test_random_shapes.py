@@ -50,7 +50,7 @@ def test_derivatives(name, data):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", cases.names())
-@settings(max_examples=200, suppress_health_check=QUIET)
+@settings(max_examples=100, suppress_health_check=QUIET)
 @given(data=st.data())
 def test_values_at_length(name, data):
     check_values(name, data)
@@ -58,7 +58,7 @@ def test_values_at_length(name, data):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
-@settings(max_examples=60, suppress_health_check=QUIET)
+@settings(max_examples=30, suppress_health_check=QUIET)
 @given(data=st.data())
 def test_derivatives_at_length(name, data):
     check_derivatives(name, data)
