@@ -1,6 +1,6 @@
 """Trains a classifier of handwritten digits with a plain functional loop.
 
-    python examples/train_digits.py --optimizer adam --epochs 40 --seed 0 --out digits
+    python examples/train_digits.py --optimizer adam --epochs 50 --seed 0 --out digits
 
 The data are scikit-learn's 1,797 images of 8 x 8 pixels, 80 % of them for training.  At the end a
 table is printed, and two pictures are written: the curves of loss and accuracy, and a grid of test
@@ -10,7 +10,9 @@ digits with their predictions.  The same seed gives the same result.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import functorch_lite as fl
@@ -28,18 +31,26 @@ import functorch_lite.numpy as fnp
 from functorch_lite import data, nn, optim, random
 
 BATCH_SIZE = 32
-OPTIMIZERS = {
-    "sgd": optim.sgd(0.05, momentum=0.9, weight_decay=1e-4),
-    "adam": optim.adam(2e-3),
-    "rmsprop": optim.rmsprop(1e-3),
-    "adagrad": optim.adagrad(5e-2),
+OPTIMIZERS = {  # with their learning rates at the start
+    "sgd": (partial(optim.sgd, momentum=0.9, weight_decay=1e-4), 5e-2),
+    "adam": (optim.adam, 2e-3),
+    "rmsprop": (optim.rmsprop, 1e-3),
+    "adagrad": (optim.adagrad, 5e-2),
 }
 
-net = nn.chain(nn.Linear(64, 128), nn.relu, nn.Linear(128, 64), nn.relu, nn.Linear(64, 10))
+net = nn.chain(
+    nn.Linear(64, 256),
+    nn.relu,
+    nn.Dropout(0.3),
+    nn.Linear(256, 128),
+    nn.relu,
+    nn.Dropout(0.3),
+    nn.Linear(128, 10),
+)
 
 
 class Split(NamedTuple):
-    """Images f32[n, 64] with pixels in [0, 1], and their digits i64[n]."""
+    """Images f32[n, 64] with pixels in [-1, 1], and their digits i64[n]."""
 
     images: Any
     labels: Any
@@ -48,15 +59,15 @@ class Split(NamedTuple):
 def load(device: str) -> tuple[Split, Split]:
     """The training and the test set; the same split every time, with every digit in proportion."""
     digits = load_digits()
-    images, labels = (digits.data / 16).astype(np.float32), digits.target.astype(np.int64)
+    images, labels = (digits.data / 8 - 1).astype(np.float32), digits.target.astype(np.int64)
     parts = train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
     x_train, x_test, y_train, y_test = (fl.device_put(part, device) for part in parts)
     return Split(x_train, y_train), Split(x_test, y_test)
 
 
-def loss_fn(params: Any, batch: Split) -> tuple[Any, Any]:
-    """Mean cross-entropy over a batch, and the number of right answers."""
-    logits = net.apply(params, batch.images)
+def loss_fn(params: Any, batch: Split, key: Any) -> tuple[Any, Any]:
+    """Mean cross-entropy over a batch, and the number of right answers, under dropout."""
+    logits = net.apply(params, batch.images, key=key, train=True)
     right = (fnp.argmax(logits, axis=-1) == batch.labels).sum()
     return nn.cross_entropy(logits, batch.labels), right
 
@@ -75,26 +86,34 @@ def evaluate(params: Any, split: Split) -> tuple[Any, Any, Any]:
     return losses.mean(), (predictions == split.labels).mean(), predictions
 
 
-def train(optimizer: optim.Optimizer, train_set: Split, test_set: Split, args: Any) -> Any:
+def make_optimizer(name: str, steps: int) -> optim.Optimizer:
+    """The optimiser of a name, with a learning rate that falls to zero along half a cosine."""
+    constructor, peak = OPTIMIZERS[name]
+    return constructor(lambda step: peak * (1 + fnp.cos(math.pi * step / steps)) / 2)
+
+
+def train(train_set: Split, test_set: Split, args: Any) -> tuple[Any, list[tuple[float, ...]]]:
     """The trained parameters, and a row (epoch, losses and accuracies) for every epoch."""
+    steps_per_epoch = len(train_set.labels) // BATCH_SIZE
+    optimizer = make_optimizer(args.optimizer, args.epochs * steps_per_epoch)
 
     @fl.jit
-    def step(params: Any, state: Any, batch: Split) -> tuple[Any, Any, Any, Any]:
-        (loss, right), grads = fl.value_and_grad(loss_fn, has_aux=True)(params, batch)
+    def step(params: Any, state: Any, batch: Split, key: Any) -> tuple[Any, Any, Any, Any]:
+        key = random.fold_in(key, state["step"])
+        (loss, right), grads = fl.value_and_grad(loss_fn, has_aux=True)(params, batch, key)
         params, state = optimizer.update(grads, state, params)
         return params, state, loss, right
 
-    init_key, data_key = random.split(random.key(args.seed))
-    params = fl.device_put(net.init(init_key), args.device)
+    init_key, data_key, dropout_key = random.split(random.key(args.seed), 3)
+    params, dropout_key = fl.device_put((net.init(init_key), dropout_key), args.device)
     state = fl.device_put(optimizer.init(params), args.device)
     history = []
-    steps_per_epoch = len(train_set.labels) // BATCH_SIZE
     with tqdm(total=args.epochs * steps_per_epoch, unit="step") as bar:
         for epoch in range(args.epochs):
             key = random.fold_in(data_key, epoch)
             total_loss = total_right = 0.0
             for batch in data.batches(train_set, BATCH_SIZE, key, drop_last=True):
-                params, state, loss, right = step(params, state, batch)
+                params, state, loss, right = step(params, state, batch, dropout_key)
                 total_loss += float(loss)
                 total_right += int(right)
                 bar.update()
@@ -119,10 +138,10 @@ def draw_curves(history: list[tuple[float, ...]], path: Path) -> None:
     """Loss and accuracy over the epochs."""
     epoch, train_loss, train_accuracy, test_loss, test_accuracy = np.array(history).T
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    left.semilogy(epoch, train_loss, label="training")
+    left.semilogy(epoch, train_loss, label="training, under dropout")
     left.semilogy(epoch, test_loss, label="test")
     left.set(xlabel="epoch", ylabel="cross-entropy")
-    right.plot(epoch, train_accuracy, label="training")
+    right.plot(epoch, train_accuracy, label="training, under dropout")
     right.plot(epoch, test_accuracy, label="test")
     right.set(xlabel="epoch", ylabel="accuracy", ylim=(min(0.9, test_accuracy.min()), 1.005))
     for axes in (left, right):
@@ -139,7 +158,7 @@ def draw_predictions(test_set: Split, predictions: Any, path: Path) -> None:
     order = np.argsort(~wrong, kind="stable")[:60]
     figure, grid = plt.subplots(6, 10, figsize=(10, 7), layout="constrained")
     for axes, i in zip(grid.flat, order, strict=True):
-        axes.imshow(images[i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        axes.imshow(images[i].reshape(8, 8), cmap="gray_r", vmin=-1, vmax=1)
         axes.set(xticks=[], yticks=[])
         title = f"{predictions[i]}, not {labels[i]}"[: None if wrong[i] else 1]
         axes.set_title(title, fontsize=11, color="crimson" if wrong[i] else "black")
@@ -153,7 +172,7 @@ def draw_predictions(test_set: Split, predictions: Any, path: Path) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, default=Path("digits"), help="folder for the pictures")
@@ -172,8 +191,10 @@ def main() -> int:
         )
         return 2
     train_set, test_set = load(args.device)
-    params, history = train(OPTIMIZERS[args.optimizer], train_set, test_set, args)
-    _, accuracy, predictions = evaluate(params, test_set)
+    # Products this small gain nothing from threads, and lose much where others want the cores.
+    with threadpool_limits(1, "blas"):
+        params, history = train(train_set, test_set, args)
+        _, accuracy, predictions = evaluate(params, test_set)
 
     args.out.mkdir(parents=True, exist_ok=True)
     draw_curves(history, args.out / "curves.png")
