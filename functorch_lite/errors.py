@@ -1,7 +1,7 @@
 """Exception classes of functorch_lite, each with a failing and a fixed example.
 
-Every class derives from :class:`FunctorchLiteError` and from the built-in exception that a NumPy user
-would expect, so that both ``except ShapeError`` and ``except ValueError`` work.
+Every class derives from :class:`FunctorchLiteError` and from the built-in exception that a NumPy
+user would expect, so that both ``except ShapeError`` and ``except ValueError`` work.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def device_put(x: Any, device: str | Device | None = None) -> Any:
 
 
 def device_get(x: Any) -> Any:
-    """A tree of arrays as NumPy arrays on the CPU (read-only views where they are there already)."""
+    """A tree of arrays as NumPy arrays on the CPU (read-only views where they are there)."""
     return tree.map(lambda leaf: _device.put(leaf, _device.CPU).__array__(), x)
 
 

@@ -1,7 +1,7 @@
 """Graph passes: inlining, dead code, common subexpressions, constants, algebra.
 
-Every pass takes a graph and returns a new one with the same inputs and the same values, bit for bit: no
-rule here changes NaN, infinity or signed-zero behaviour.
+Every pass takes a graph and returns a new one with the same inputs and the same values, bit for
+bit: no rule here changes NaN, infinity or signed-zero behaviour.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def common_subexpressions(graph: Graph) -> Graph:
     consts: dict[Var, Array] = {}
     for var, const in graph.consts.items():
         data = getattr(const, "_data", None) if type(const) is Array else None
+        key: Any
         if isinstance(data, np.ndarray) and data.nbytes <= FOLD_BYTES:
             key = ("const", data.dtype, data.shape, data.tobytes())
         else:
@@ -81,7 +82,9 @@ def common_subexpressions(graph: Graph) -> Graph:
         if eqn.op.name == BARRIER or eqn.op.info.get("effect"):
             eqns.append(Eqn(eqn.op, inputs, eqn.outputs, eqn.params, eqn.source))
             continue
-        params = tuple(sorted((k, _key(v)) for k, v in eqn.params.items() if not isinstance(v, Graph)))
+        params = tuple(
+            sorted((k, _key(v)) for k, v in eqn.params.items() if not isinstance(v, Graph))
+        )
         key = (eqn.op.name, inputs, params, tuple(map(id, subgraphs(eqn))))
         found = seen.get(key)
         if found is not None:
@@ -158,7 +161,9 @@ def simplify(graph: Graph) -> Graph:
         eqns.append(eqn)
         for v in eqn.outputs:
             view.maker[v] = eqn
-    return Graph(graph.inputs, eqns, [swap.get(v, v) for v in graph.outputs], graph.consts, graph.name)
+    return Graph(
+        graph.inputs, eqns, [swap.get(v, v) for v in graph.outputs], graph.consts, graph.name
+    )
 
 
 def _same(eqn: Eqn, var: Var) -> Var | None:

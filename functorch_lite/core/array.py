@@ -1,7 +1,7 @@
 """The immutable Array and the base class of tracers.
 
-Operators and methods are installed by ``functorch_lite.numpy.array_methods`` (a higher layer), because
-they are ops with promotion in front; this module only knows what an array *is*.
+Operators and methods are installed by ``functorch_lite.numpy.array_methods`` (a higher layer),
+because they are ops with promotion in front; this module only knows what an array *is*.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _weak_kinds: dict[type, np.dtype[Any]] = {
 class Array:
     """An n-dimensional array that never changes, over NumPy or CuPy memory.
 
-    Arrays are made by the functions of ``functorch_lite.numpy``; ``Array`` itself is for ``isinstance``
-    and annotations. Traced values inside a transform are instances of it, too.
+    Arrays are made by the functions of ``functorch_lite.numpy``; ``Array`` itself is for
+    ``isinstance`` and annotations. Traced values inside a transform are instances of it, too.
 
     >>> import functorch_lite.numpy as fnp
     >>> fnp.asarray([1.0, 2.0]) * 2
@@ -149,7 +149,8 @@ class Array:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         raise TypeError(
-            "Array cannot be called; make arrays with functorch_lite.numpy, e.g. numpy.asarray(data)"
+            "Array cannot be called; make arrays with functorch_lite.numpy, e.g. "
+            "numpy.asarray(data)"
         )
 
     @property
@@ -166,10 +167,10 @@ def wrap(data: Any) -> Array:
 
 
 class WeakArray(Array):
-    """A number computed from Python scalars alone inside a transform, such as ``x // 2`` under ``grad``.
+    """A number computed from Python scalars alone in a transform, such as ``x // 2`` in ``grad``.
 
-    It adapts its dtype like the Python number that it stands for; transforms return it as an Array of
-    the default dtype.
+    It adapts its dtype like the Python number that it stands for; transforms return it as an Array
+    of the default dtype.
     """
 
     __slots__ = ()
@@ -195,7 +196,7 @@ class Tracer(Array):
         return self.aval.size
 
     def concrete(self, wanted: str) -> Any:
-        """The value that Python asked for (``wanted`` says how), or an error where there is none."""
+        """The value that Python asked for (``wanted`` says how), or an error if there is none."""
         raise NonConcreteError(f"{wanted} needs a value, but {self!r} is being traced")
 
 
@@ -213,14 +214,15 @@ def raise_escaped(tracer: Tracer, op_name: str | None = None) -> NoReturn:
     made_text = f", computed at {made()}" if made is not None else ""
     if trace.alive:
         why = (
-            "That transform is still running, but this operation runs outside it (in another thread, for "
-            "instance). Call the transform inside the thread, or return the value first."
+            "That transform is still running, but this operation runs outside it (in another "
+            "thread, for instance). Call the transform inside the thread, or return the value "
+            "first."
         )
     else:
         why = (
             "That transform has ended, so its values no longer exist. Return the value from the "
-            "transformed function (has_aux=True for side results) instead of keeping it in a variable, "
-            "list or attribute outside."
+            "transformed function (has_aux=True for side results) instead of keeping it in a "
+            "variable, list or attribute outside."
         )
     raise EscapedTracerError(
         f"{user} a value of shape {tracer.shape} and dtype {tracer.dtype.name} that belongs to "

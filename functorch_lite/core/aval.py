@@ -20,7 +20,8 @@ class Aval:
     Args:
         shape: sizes of the dimensions.
         dtype: anything that names a dtype.
-        weak: True for values that stem from Python scalars only; they adapt to the other operand's dtype.
+        weak: True for values that stem from Python scalars only; they adapt to the other operand's
+        dtype.
 
     >>> Aval((2, 3), "float32")
     ShapeDtypeStruct(shape=(2, 3), dtype=float32)

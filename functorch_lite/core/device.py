@@ -99,7 +99,7 @@ def devices() -> list[Device]:
 
 
 def of(x: Array) -> Device:
-    """Where a concrete array lives; a tracer is reported on the CPU unless it wraps a concrete one."""
+    """Where a concrete array lives; a tracer on the CPU unless it wraps a concrete one."""
     while isinstance(x, Tracer):
         inner = getattr(x, "primal", None)
         if inner is None:

@@ -1,7 +1,7 @@
 """The graph: a typed, functional program of ops, with printing, checking and evaluation.
 
-A graph prints as a Python program over ``functorch_lite.ops`` that runs as it stands; constants that are
-not scalars are keyword parameters in its signature.
+A graph prints as a Python program over ``functorch_lite.ops`` that runs as it stands; constants
+that are not scalars are keyword parameters in its signature.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Eqn:
     """One application of an op: ``outputs = op(*inputs, **params)``.
 
     Attributes:
-        source: ``(file, line, function)`` of the user's call, for messages; a fourth entry names the op
+        source: ``(file, line, function)`` of the user's call, for messages; a fourth entry names
+        the op
             whose reverse rule wrote the equation.
     """
 
@@ -180,8 +181,8 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
 def check(graph: Graph) -> Graph:
     """Verify a graph's rules; returns it unchanged.
 
-    Rules: a variable is defined exactly once and before its use; params are hashable; the op's shape rule
-    gives the avals of the output variables; constants have the avals of their variables.
+    Rules: a variable is defined exactly once and before its use; params are hashable; the op's
+    shape rule gives the avals of the output variables; constants have the avals of their variables.
 
     Raises:
         GraphError: naming the equation and the rule.
@@ -214,7 +215,9 @@ def check(graph: Graph) -> Graph:
             raise GraphError(f"{graph.name}: {what} breaks the op's own rule: {error}") from error
         want = output_avals(eqn.op, found)
         if len(want) != len(eqn.outputs):
-            raise GraphError(f"{graph.name}: {what} has {len(eqn.outputs)} outputs, not {len(want)}")
+            raise GraphError(
+                f"{graph.name}: {what} has {len(eqn.outputs)} outputs, not {len(want)}"
+            )
         for var, aval in zip(eqn.outputs, want, strict=True):
             define(var, what)
             if var.aval.shape != aval.shape or var.aval.dtype != aval.dtype:
@@ -267,7 +270,8 @@ def _literal(value: Any) -> str:
     if isinstance(value, float) and not np.isfinite(value):
         return f"float('{value}')"
     if isinstance(value, complex):
-        # Python's own literal loses the sign of zeros and cannot hold infinities; ``complex`` is an op.
+        # Python's own literal loses the sign of zeros and cannot hold infinities; ``complex`` is
+        # an op.
         pair = f"{_literal(value.real)}, {_literal(value.imag)}"
         return f"np.array([{pair}]).view(np.complex128)[0].item()"
     return repr(value)
@@ -372,5 +376,7 @@ def close(graph: Graph) -> tuple[Graph, list[Tracer]]:
     if not free:
         return graph, []
     consts = {v: c for v, c in graph.consts.items() if not isinstance(c, Tracer)}
-    closed = Graph([*[v for v, _ in free], *graph.inputs], graph.eqns, graph.outputs, consts, graph.name)
+    closed = Graph(
+        [*[v for v, _ in free], *graph.inputs], graph.eqns, graph.outputs, consts, graph.name
+    )
     return closed, [c for _, c in free]

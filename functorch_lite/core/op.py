@@ -41,9 +41,10 @@ NOT_DIFFERENTIABLE: Final = _Marker("NOT_DIFFERENTIABLE")
 class Rule:
     """A derivative rule for one operand, with the list of what it needs.
 
-    ``fn`` takes a tangent or cotangent first. Its other parameters are looked up by name: ``ans``, an
-    operand's name (its value), ``<operand>_shape``, ``<operand>_dtype``, ``which`` (the position inside a
-    variadic operand) or a param of the op. Reverse mode keeps in memory what is named, nothing else.
+    ``fn`` takes a tangent or cotangent first. Its other parameters are looked up by name: ``ans``,
+    an operand's name (its value), ``<operand>_shape``, ``<operand>_dtype``, ``which`` (the
+    position inside a variadic operand) or a param of the op. Reverse mode keeps in memory what is
+    named, nothing else.
     """
 
     __slots__ = ("ans", "args", "fn", "getters", "shapes")
@@ -134,16 +135,16 @@ REGISTRY: dict[str, Op] = {}
 class Op:
     """Every rule of one operation, and nothing about it anywhere else.
 
-    Calling the record applies the operation: eagerly when no transform is running, otherwise through the
-    current trace. Operands are Arrays of equal dtype; promotion belongs to the callers.
+    Calling the record applies the operation: eagerly when no transform is running, otherwise
+    through the current trace. Operands are Arrays of equal dtype; promotion belongs to the callers.
 
     Attributes:
         name: unique name, also the name under which ``functorch_lite.ops`` exports the record.
         operands: names of the operands; a last one with a leading ``*`` is variadic.
         eager: NumPy implementation over raw arrays, params by keyword.
         aval: shape and dtype rule over ``Aval``.
-        jvp: forward rules, one per operand (``Rule`` or ``None``), or a ``Whole``, or NOT_DIFFERENTIABLE.
-        vjp: reverse rules, likewise.
+        jvp: forward rules, one per operand (``Rule`` or ``None``), or a ``Whole``, or
+        NOT_DIFFERENTIABLE. vjp: reverse rules, likewise.
         batch: ``batch(size, args, batched, params)`` with the mapped axis at 0.
         multi: whether the op returns a tuple.
         family: ``elementwise``, ``reduction``, ``linear`` or ``general``.
@@ -155,7 +156,8 @@ class Op:
 
     __slots__ = (
         "__weakref__", "_plans", "_source", "aval", "batch", "eager", "family", "fwd", "info",
-        "inline", "jvp", "multi", "name", "operands", "partial", "per_device", "unbroadcasts", "vjp",
+        "inline", "jvp", "multi", "name", "operands", "partial", "per_device", "unbroadcasts",
+        "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -238,7 +240,8 @@ class Op:
         """What reverse mode keeps when the operands in ``mask`` want a cotangent.
 
         Returns:
-            whether the answer is kept, per operand whether its value is kept, and whether shapes are.
+            whether the answer is kept, per operand whether its value is kept, and whether shapes
+            are.
         """
         plan = self._plans.get(mask << 32 | count)
         if plan is None:
@@ -272,7 +275,9 @@ class Op:
         """Position of the i-th argument inside the variadic operand (0 for ordinary ones)."""
         return max(0, i - (len(self.operands) - 1))
 
-    def _diagnose(self, error: Exception, args: tuple[Any, ...], params: dict[str, Any]) -> NoReturn:
+    def _diagnose(
+        self, error: Exception, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> NoReturn:
         """Turn a failure of the eager implementation into an error that says what was wrong."""
         for arg in args:
             if isinstance(arg, Tracer):
@@ -331,7 +336,7 @@ def check_same_device(name: str, args: Sequence[Any]) -> None:
 
 
 def enable_devices() -> None:
-    """Let eager calls look at where their operands live; done once, when a GPU array first appears."""
+    """Let eager calls look at where their operands live; once, when a GPU array first appears."""
     Op.__call__ = _call_on_device  # type: ignore[method-assign]
 
 
@@ -341,7 +346,7 @@ def devices_enabled() -> bool:
 
 
 def _call_on_device(self: Op, *args: Any, **params: Any) -> Any:
-    """``Op.__call__`` where operands may be on a GPU; what rules allocate goes to the same device."""
+    """``Op.__call__`` where operands may be on a GPU; what rules allocate goes there too."""
     trace = state.trace
     was = state.device
     state.device = gpu_among(args) or was
@@ -398,9 +403,7 @@ def _rules(name: str, mode: str, rules: Any, operands: tuple[str, ...]) -> Any:
         return Whole(rules)
     if len(rules) != len(operands):
         raise ValueError(f"op {name}: {len(rules)} {mode} rules for {len(operands)} operands")
-    return tuple(
-        r if r is None or isinstance(r, Rule) else Rule(r, operands) for r in rules
-    )
+    return tuple(r if r is None or isinstance(r, Rule) else Rule(r, operands) for r in rules)
 
 
 def all_ops() -> Iterator[Op]:

@@ -1,8 +1,8 @@
 """Dispatch state and the base class of traces.
 
-One thread-local slot holds the current trace; ``None`` means eager execution. An op reads it once per
-call. A transform installs its own trace for the duration of the user's function and restores the outer
-one whatever happens, so an exception can never leave a thread in the wrong state.
+One thread-local slot holds the current trace; ``None`` means eager execution. An op reads it once
+per call. A transform installs its own trace for the duration of the user's function and restores
+the outer one whatever happens, so an exception can never leave a thread in the wrong state.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ class State(threading.local):
 
     Attributes:
         trace: the current trace, ``None`` in eager mode.
-        run: calls a function with NumPy's floating-point warnings off. It is the ``run`` method of a
+        run: calls a function with NumPy's floating-point warnings off. It is the ``run`` method of
+        a
             context of this thread, because entering ``np.errstate`` costs several times an op.
         device: where creation ops allocate, ``None`` for the CPU.
         backward: the node whose rule a pullback is running, so that diagnostics can name it.
-        source: the line that ops are to be ascribed to, ``(file, line, function)`` with the name of the
+        source: the line that ops are to be ascribed to, ``(file, line, function)`` with the name
+        of the
             op whose reverse rule runs as an optional fourth entry; None for the line that calls.
         debug: how many ``debug_nans`` blocks surround the code.
         disable_jit: true inside ``disable_jit()``.

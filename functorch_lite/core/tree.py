@@ -109,7 +109,8 @@ def structure_mismatch(name: str, tree: Any, other: Any, i: int, detail: str) ->
     """Where two trees part, in words."""
     return (
         f"tree.{name}: tree 0 and tree {i} have different structures: "
-        f"{first_difference(tree, other)}. Full structures: {structure(tree)} and {structure(other)}."
+        f"{first_difference(tree, other)}. Full structures: {structure(tree)} and "
+        f"{structure(other)}."
     )
 
 
@@ -120,7 +121,9 @@ def first_difference(a: Any, b: Any, path: str = "") -> str:
         missing = [k for k in a if k not in b]
         extra = [k for k in b if k not in a]
         if missing or extra:
-            return f"at {where}, keys {missing} are only in the first and {extra} only in the second"
+            return (
+                f"at {where}, keys {missing} are only in the first and {extra} only in the second"
+            )
         for k in a:
             if structure(a[k]) != structure(b[k]):
                 return first_difference(a[k], b[k], f"{path}[{k!r}]")
@@ -176,7 +179,7 @@ def is_leaf(x: Any) -> bool:
 
 
 def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[Any, Any]], PyTreeDef]:
-    """Pairs of (path, leaf), and the structure. A path is a tuple of keys, indices and field names."""
+    """Pairs of (path, leaf), and the structure; a path is a tuple of keys, indices and names."""
     paths, found, treedef = optree.tree_flatten_with_path(tree, is_leaf, namespace=NAMESPACE)
     return list(zip(paths, found, strict=True)), treedef
 
@@ -252,7 +255,8 @@ def register_dataclass(
 
     Args:
         cls: the dataclass.
-        data_fields: fields that hold trees; by default all that are not in ``meta_fields`` and have no
+        data_fields: fields that hold trees; by default all that are not in ``meta_fields`` and
+        have no
             ``metadata={"static": True}``.
         meta_fields: static fields, part of the structure; they must be hashable and comparable.
 
@@ -267,7 +271,9 @@ def register_dataclass(
     if cls is None:
         return lambda c: register_dataclass(c, data_fields, meta_fields)
     if not dataclasses.is_dataclass(cls):
-        raise TreeError(f"register_dataclass: {cls.__name__} is not a dataclass; add @dataclass below")
+        raise TreeError(
+            f"register_dataclass: {cls.__name__} is not a dataclass; add @dataclass below"
+        )
     names = [f.name for f in dataclasses.fields(cls) if f.init]
     static = {f.name for f in dataclasses.fields(cls) if f.metadata.get("static", False)}
     meta = list(meta_fields) if meta_fields is not None else [n for n in names if n in static]
@@ -275,8 +281,8 @@ def register_dataclass(
     unknown = [n for n in [*data, *meta] if n not in names]
     if unknown or len({*data, *meta}) != len(names):
         raise TreeError(
-            f"register_dataclass: data_fields {data} and meta_fields {meta} must together name each of "
-            f"the fields {names} of {cls.__name__} once"
+            f"register_dataclass: data_fields {data} and meta_fields {meta} must together name "
+            f"each of the fields {names} of {cls.__name__} once"
         )
 
     entries = tuple(data)

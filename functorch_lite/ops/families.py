@@ -1,8 +1,8 @@
 """Families of ops: what mathematics fixes once for many records.
 
 An elementwise op has a diagonal Jacobian: one function per operand, "scale a tangent by the local
-derivative", is its forward rule and its reverse rule, and batching only aligns ranks. A linear op is its
-own forward rule. A reduction batches by shifting its axes.
+derivative", is its forward rule and its reverse rule, and batching only aligns ranks. A linear op
+is its own forward rule. A reduction batches by shifting its axes.
 """
 
 from __future__ import annotations
@@ -202,9 +202,7 @@ def elementwise(
 
     legal = _Legal(kinds)
 
-    def batch(
-        size: int, args: list[Array], batched: list[bool], params: dict[str, Any]
-    ) -> Array:
+    def batch(size: int, args: list[Array], batched: list[bool], params: dict[str, Any]) -> Array:
         rank = max(len(a.shape) - b for a, b in zip(args, batched, strict=True))
         aligned = []
         for a, b in zip(args, batched, strict=True):
@@ -246,7 +244,8 @@ def _broadcast(name: str, operands: tuple[str, ...], avals: tuple[Aval, ...]) ->
 _SPOKEN = {
     "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "select": "where",
     "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater",
-    "ge": "greater_equal", "shift_left": "left_shift", "shift_right": "right_shift", "clamp": "clip",
+    "ge": "greater_equal", "shift_left": "left_shift", "shift_right": "right_shift",
+    "clamp": "clip",
 }  # fmt: skip
 
 
@@ -293,7 +292,8 @@ def _dtype_mismatch(name: str, operands: tuple[str, ...], avals: tuple[Aval, ...
     listed = ", ".join(f"{n} {a.dtype.name}" for n, a in zip(operands, avals, strict=True))
     raise DtypeError(
         f"{name}: operands must have one dtype, got {listed}. Convert one with "
-        f"{operands[-1]}.astype({avals[0].dtype.name!r}), or use functorch_lite.numpy, which promotes."
+        f"{operands[-1]}.astype({avals[0].dtype.name!r}), or use functorch_lite.numpy, which "
+        "promotes."
     )
 
 
@@ -327,9 +327,7 @@ def linear(
         (t,) = tangents
         return op(*primals, **params), None if t is None else op(t, **params)
 
-    op = Op(
-        name, ("x",), eager, aval, Whole(jvp), (transpose,), batch, family="linear", info=info
-    )
+    op = Op(name, ("x",), eager, aval, Whole(jvp), (transpose,), batch, family="linear", info=info)
     return op
 
 
@@ -365,15 +363,14 @@ def reduction(
             for axis in axes:
                 if x.shape[axis] == 0:
                     raise ShapeError(
-                        f"{name}: axis {axis} of shape {x.shape} is empty and {name} has no identity "
-                        "element. Concatenate a fallback value first, or guard the call by the shape."
+                        f"{name}: axis {axis} of shape {x.shape} is empty and {name} has no "
+                        "identity element. Concatenate a fallback value first, or guard the call "
+                        "by the shape."
                     )
         shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
         return make_aval(shape, x.dtype if result == "same" else result)
 
-    def batch(
-        size: int, args: list[Array], batched: list[bool], params: dict[str, Any]
-    ) -> Array:
+    def batch(size: int, args: list[Array], batched: list[bool], params: dict[str, Any]) -> Array:
         out: Array = op(args[0], axes=tuple(a + 1 for a in params["axes"]))
         return out
 
@@ -381,9 +378,7 @@ def reduction(
         return rule if rule is NOT_DIFFERENTIABLE or isinstance(rule, Whole) else (rule,)
 
     info["kinds"] = kinds
-    op = Op(
-        name, ("x",), eager, aval, rules(jvp), rules(vjp), batch, family="reduction", info=info
-    )
+    op = Op(name, ("x",), eager, aval, rules(jvp), rules(vjp), batch, family="reduction", info=info)
     return op
 
 

@@ -60,9 +60,10 @@ def unknown_leaf(path: str, leaf: Any, transform: str) -> TreeError:
     kind = type(leaf).__name__
     text = "" if type(leaf).__repr__ is object.__repr__ else f": {repr(leaf)[:60]}"
     return TreeError(
-        f"{transform}: {path} is a {kind}, which is neither an array nor a registered container{text}. "
-        f"Make {kind} a container with register_dataclass or tree.register_pytree_node, or keep it out of "
-        "the transformed arguments (a closure; for jit, static_argnums)."
+        f"{transform}: {path} is a {kind}, which is neither an array nor a registered "
+        f"container{text}. Make {kind} a container with register_dataclass or "
+        "tree.register_pytree_node, or keep it out of the transformed arguments (a closure; for "
+        "jit, static_argnums)."
     )
 
 
@@ -79,7 +80,10 @@ def parameter_names(f: Any, count: int) -> list[str]:
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         ):
             names.append(parameters[i].name)
-        elif parameters and parameters[min(i, len(parameters) - 1)].kind is inspect.Parameter.VAR_POSITIONAL:
+        elif (
+            parameters
+            and parameters[min(i, len(parameters) - 1)].kind is inspect.Parameter.VAR_POSITIONAL
+        ):
             star = parameters[min(i, len(parameters) - 1)]
             names.append(f"{star.name}[{i - parameters.index(star)}]")
         else:
@@ -88,11 +92,13 @@ def parameter_names(f: Any, count: int) -> list[str]:
 
 
 def leaf_paths(f: Any, args: Sequence[Any], positions: Sequence[int] | None = None) -> list[str]:
-    """The path of every leaf of the arguments, starting with the parameter's name: ``params['w']``."""
+    """The path of every leaf of the arguments, after the parameter's name: ``params['w']``."""
     positions = list(range(len(args))) if positions is None else list(positions)
     names = parameter_names(f, max(positions, default=-1) + 1)
     return [
-        path for i, arg in zip(positions, args, strict=True) for path in tree.leaf_names(arg, names[i])
+        path
+        for i, arg in zip(positions, args, strict=True)
+        for path in tree.leaf_names(arg, names[i])
     ]
 
 
@@ -115,8 +121,8 @@ def split_aux(out: Any, f_name: str, label: str) -> tuple[Any, Any]:
     if not isinstance(out, tuple) or len(out) != 2:
         got = f"a tuple of {len(out)}" if isinstance(out, tuple) else describe_tree(out)
         raise TransformError(
-            f"{label}: with has_aux=True {f_name} must return a pair (output, aux), got {got}. Write "
-            "return output, aux, or leave has_aux out."
+            f"{label}: with has_aux=True {f_name} must return a pair (output, aux), got {got}. "
+            "Write return output, aux, or leave has_aux out."
         )
     return out
 
@@ -135,13 +141,13 @@ def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
     for n in nums:
         if not isinstance(n, (int, np.integer)):
             raise TransformError(
-                f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}. Arguments are counted "
-                "from 0, e.g. argnums=(0, 1)."
+                f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}. Arguments "
+                "are counted from 0, e.g. argnums=(0, 1)."
             )
         if not -count <= n < count:
             raise TransformError(
-                f"{name}: argnums {argnums} asks for positional argument {n}, but the call has {count}. "
-                "Pass that argument by position, or change argnums."
+                f"{name}: argnums {argnums} asks for positional argument {n}, but the call has "
+                f"{count}. Pass that argument by position, or change argnums."
             )
         out.append(int(n) % count)
     if len(set(out)) != len(out):
@@ -152,7 +158,8 @@ def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
 def finish(x: Any, weak: bool) -> Any:
     """What a user receives: results of Python scalars alone have the default dtype of their kind.
 
-    Inside another transform, too: a program gives the same dtypes with and without ``jit`` around it.
+    Inside another transform, too: a program gives the same dtypes with and without ``jit`` around
+    it.
     """
     if not weak:
         return x
@@ -169,9 +176,9 @@ def outputs_as_arrays(out: Any, f_name: str, transform: str) -> tuple[list[Array
         if not is_arraylike(leaf):
             path = tree.path_str(tree.leaves_with_path(out)[i][0])
             raise TreeError(
-                f"{transform}: {f_name} returned a {type(leaf).__name__} at output{path}; only arrays, "
-                "numbers and containers of them can be returned. Return it from outside the transform, "
-                "or register its class with tree.register_pytree_node."
+                f"{transform}: {f_name} returned a {type(leaf).__name__} at output{path}; only "
+                "arrays, numbers and containers of them can be returned. Return it from outside "
+                "the transform, or register its class with tree.register_pytree_node."
             )
         arrays.append(lift(leaf))
     return arrays, [is_weak(x) for x in leaves], treedef
@@ -183,7 +190,8 @@ def axes_of(name: str, what: str, prefix: Any, value: Any, path: str = "") -> li
         return [prefix] * len(tree.leaves(value))
     if tree.is_leaf(prefix):
         raise TransformError(
-            f"{name}: {what}{path} must be an int, None or a container of them, got {describe(prefix)}"
+            f"{name}: {what}{path} must be an int, None or a container of them, got "
+            f"{describe(prefix)}"
         )
     want = optree.tree_flatten_one_level(prefix, namespace=tree.NAMESPACE)
     if tree.is_leaf(value) or value is None:
@@ -210,5 +218,6 @@ def axes_mismatch(name: str, what: str, path: str, prefix: Any, value: Any) -> s
             if tree.is_leaf(value)
             else f"a {type(value).__name__} of {len(tree.leaves(value))} leaves"
         )
-        + ". Use one int or None for the whole of it, or a container of the same structure as the value."
+        + ". Use one int or None for the whole of it, or a container of the same structure as the "
+        "value."
     )

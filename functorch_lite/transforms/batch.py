@@ -23,7 +23,7 @@ class BatchTracer(Tracer):
 
     _trace: BatchTrace
     value: Array
-    shape: tuple[int, ...]  # type: ignore[assignment]
+    shape: tuple[int, ...]
 
     dtype = property(attrgetter("value.dtype"))
 
@@ -35,9 +35,9 @@ class BatchTracer(Tracer):
     def concrete(self, wanted: str) -> Any:
         """Every example has a value of its own, so Python cannot have one."""
         raise NonConcreteError(
-            f"{wanted} needs one value, but inside {self._trace.label} this array (of shape {self.shape} "
-            f"per example) has a value for each of {self._trace.size} examples. {line_of_request()} "
-            f"{remedy_for(wanted)}"
+            f"{wanted} needs one value, but inside {self._trace.label} this array (of shape "
+            f"{self.shape} per example) has a value for each of {self._trace.size} examples. "
+            f"{line_of_request()} {remedy_for(wanted)}"
         )
 
     def __repr__(self) -> str:

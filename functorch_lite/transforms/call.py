@@ -1,7 +1,8 @@
 """``call``: the op that applies a graph, with the rules that make ``jit`` compose with everything.
 
-Each rule derives a graph once and keeps it in the graph's memo: the forward and backward pair for reverse
-mode, the joint graph for forward mode, the batched graph, the split into known and unknown parts.
+Each rule derives a graph once and keeps it in the graph's memo: the forward and backward pair for
+reverse mode, the joint graph for forward mode, the batched graph, the split into known and unknown
+parts.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def _aval(*avals: Aval, graph: Graph) -> tuple[Aval, ...]:
     wanted = [(a.shape, a.dtype) for a in graph.in_avals]
     if given != wanted:
         raise ShapeError(
-            f"call of {graph.name}: the graph takes {', '.join(a.short() for a in graph.in_avals)}, got "
+            f"call of {graph.name}: the graph takes "
+            f"{', '.join(a.short() for a in graph.in_avals)}, got "
             f"{', '.join(a.short() for a in avals)}"
         )
     return graph.out_avals
@@ -78,7 +80,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: dict[str, Any]) -> t
 
 
 def _reverse_graphs(graph: Graph, wants: list[bool]) -> tuple[Graph, Graph, list[bool]]:
-    """Forward graph (outputs, then residuals), backward graph (residuals, cotangents), reached inputs."""
+    """Forward graph (to outputs, residuals), backward graph (of residuals, cotangents), reached."""
     trace = StageTrace(f"the forward pass of {graph.name}")
     with trace:
         args = [trace.arg(v.aval, v.name) for v in graph.inputs]
@@ -153,7 +155,9 @@ def _forward_graph(graph: Graph, mask: tuple[bool, ...]) -> tuple[Graph, list[bo
         primals, ts = args[: len(mask)], iter(args[len(mask) :])
         with JVPTrace(f"the forward derivative of {graph.name}") as trace:
             assert isinstance(trace, JVPTrace)
-            pairs = [trace.tracer(p, next(ts) if m else None) for p, m in zip(primals, mask, strict=True)]
+            pairs = [
+                trace.tracer(p, next(ts) if m else None) for p, m in zip(primals, mask, strict=True)
+            ]
             outs = evaluate(graph, pairs)
         live = [type(o) is JVPTracer and o._trace is trace for o in outs]
         out_mask[:] = live
@@ -243,7 +247,8 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     known = call_graph(known_graph, known_args)
     n = out_unknown.count(False)
     rest_args = [*known[n:], *[a for a, u in zip(args, unknown, strict=True) if u]]
-    # Below, the partial trace must see the op again, as one whose operands are all to be written down.
+    # Below, the partial trace must see the op again, as one whose operands are all to be written
+    # down.
     rest = write_down(trace, call, rest_args, {"graph": unknown_graph})
     known_iter, rest_iter = iter(known[:n]), iter(rest)
     return tuple(next(rest_iter) if u else next(known_iter) for u in out_unknown)
@@ -279,7 +284,9 @@ def split(graph: Graph, unknown: Sequence[bool]) -> tuple[Graph, Graph, list[boo
     residuals = [v for v in used if v not in late and v not in graph.consts]
     known_inputs = [v for v, u in zip(graph.inputs, unknown, strict=True) if not u]
     known_outs = [v for v, u in zip(graph.outputs, out_unknown, strict=True) if not u]
-    known = Graph(known_inputs, early_eqns, [*known_outs, *residuals], graph.consts, graph.name + "_known")
+    known = Graph(
+        known_inputs, early_eqns, [*known_outs, *residuals], graph.consts, graph.name + "_known"
+    )
     rest_inputs = [v for v, u in zip(graph.inputs, unknown, strict=True) if u]
     rest_outs = [v for v, u in zip(graph.outputs, out_unknown, strict=True) if u]
     rest = Graph([*residuals, *rest_inputs], late_eqns, rest_outs, consts, graph.name + "_rest")

@@ -34,8 +34,12 @@ def remedy_for(wanted: str, statics: Sequence[str] = ()) -> str:
         names = listed if len(statics) == 1 else f"({listed})"
         return f"Make it an ordinary Python number: jit(f, static_argnames={names})."
     if wanted.startswith(("int", "operator.index", "range")):
-        return "Sizes and loop bounds must be Python numbers: take them from a shape, or pass them in."
-    return "Use functorch_lite.numpy on it instead of NumPy or Python, or compute this part outside."
+        return (
+            "Sizes and loop bounds must be Python numbers: take them from a shape, or pass them in."
+        )
+    return (
+        "Use functorch_lite.numpy on it instead of NumPy or Python, or compute this part outside."
+    )
 
 
 def refuse_conversion(wanted: str, label: str) -> str:

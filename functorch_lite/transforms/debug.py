@@ -57,7 +57,9 @@ class NanTrace(Trace):
             else " None of its operands held a NaN."
         )
         which = f"output {i}" if op.multi else "a result"
-        return f"{head}: {count} of {data.size} elements of {which} of shape {tuple(out.shape)}.{made}"
+        return (
+            f"{head}: {count} of {data.size} elements of {which} of shape {tuple(out.shape)}.{made}"
+        )
 
 
 class Reenter:
@@ -92,8 +94,8 @@ def _has_nan(data: Any) -> bool:
 class debug_nans:
     """Context in which the first operation that makes a NaN raises an error.
 
-    The error names the operation, the user's line, and whether it was in the forward or in the backward
-    pass. Inside the context jitted functions run op by op.
+    The error names the operation, the user's line, and whether it was in the forward or in the
+    backward pass. Inside the context jitted functions run op by op.
 
     Args:
         enabled: false makes the context do nothing.

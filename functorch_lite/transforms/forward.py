@@ -79,9 +79,7 @@ class JVPTrace(Trace):
         if rules.__class__ is Whole:
             ans, tangent = rules.fn(primals, tangents, params)
             if op.multi:
-                return tuple(
-                    self._out(op, a, t) for a, t in zip(ans, tangent, strict=True)
-                )
+                return tuple(self._out(op, a, t) for a, t in zip(ans, tangent, strict=True))
             return self._out(op, ans, tangent)
         ans = op(*primals, **params)
         return self._out(op, ans, tangent_of(op, ans, primals, tangents, params))

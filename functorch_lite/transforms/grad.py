@@ -32,10 +32,21 @@ __all__ = ["grad", "value_and_grad", "vjp"]
 class Recording:
     """A function run under reverse mode: its outputs, and what is needed to pull cotangents back.
 
-    It keeps shapes and dtypes of inputs and outputs, not their values, which the rules may not need.
+    It keeps shapes and dtypes of inputs and outputs, not their values, which the rules may not
+    need.
     """
 
-    __slots__ = ("aux", "in_avals", "in_weak", "nodes", "out_avals", "out_tree", "out_weak", "outs", "roots")
+    __slots__ = (
+        "aux",
+        "in_avals",
+        "in_weak",
+        "nodes",
+        "out_avals",
+        "out_tree",
+        "out_weak",
+        "outs",
+        "roots",
+    )
 
     def __init__(
         self, f: Callable[..., Any], flat: Flat, label: str, has_aux: bool, f_name: str
@@ -57,9 +68,7 @@ class Recording:
             if has_aux:
                 out, self.aux = split_aux(out, f_name, label)
             outs, self.out_weak, self.out_tree = outputs_as_arrays(out, f_name, label)
-        self.nodes = [
-            o.node if type(o) is GradTracer and o._trace is trace else None for o in outs
-        ]
+        self.nodes = [o.node if type(o) is GradTracer and o._trace is trace else None for o in outs]
         self.outs = [_primal(o, trace) for o in outs]
         self.out_avals = [make_aval(o.shape, o.dtype) for o in self.outs]
         if has_aux:
@@ -103,8 +112,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         has_aux: ``f`` returns ``(output, aux)``; aux is passed through.
 
     Returns:
-        ``(output, pull)`` or ``(output, pull, aux)``. ``pull(ct)`` takes a tree like the output and returns
-        a tuple with one tree per argument. It may be called repeatedly and inside other transforms.
+        ``(output, pull)`` or ``(output, pull, aux)``. ``pull(ct)`` takes a tree like the output
+        and returns a tuple with one tree per argument. It may be called repeatedly and inside
+        other transforms.
 
     Raises:
         GradientError: for complex arguments, or a cotangent that does not fit the output.
@@ -134,10 +144,10 @@ def _check_cotangents(ct: Any, record: Recording, label: str) -> list[Any]:
     leaves, treedef = tree.flatten(ct)
     if treedef != record.out_tree:
         raise TreeError(
-            f"{label}: the cotangent has structure {treedef}, the output {record.out_tree}. Pass one "
-            "cotangent array for each output array, in the same containers."
+            f"{label}: the cotangent has structure {treedef}, the output {record.out_tree}. Pass "
+            "one cotangent array for each output array, in the same containers."
         )
-    cts = []
+    cts: list[Any] = []
     for i, (leaf, out) in enumerate(zip(leaves, record.out_avals, strict=True)):
         if record.nodes[i] is None:
             cts.append(None)
@@ -145,14 +155,14 @@ def _check_cotangents(ct: Any, record: Recording, label: str) -> list[Any]:
         x = lift(leaf)
         if tuple(x.shape) != tuple(out.shape):
             raise GradientError(
-                f"{label}: cotangent {i} has shape {tuple(x.shape)}, the output {tuple(out.shape)}; "
-                "they must be equal."
+                f"{label}: cotangent {i} has shape {tuple(x.shape)}, the output "
+                f"{tuple(out.shape)}; they must be equal."
             )
         if x.dtype != out.dtype:
             if not (isinstance(leaf, (bool, int, float)) or x.weak or record.out_weak[i]):
                 raise GradientError(
-                    f"{label}: cotangent {i} is {x.dtype.name}, the output {out.dtype.name}. Convert it "
-                    f"with ct.astype({out.dtype.name!r})."
+                    f"{label}: cotangent {i} is {x.dtype.name}, the output {out.dtype.name}. "
+                    f"Convert it with ct.astype({out.dtype.name!r})."
                 )
             x = cast(x, dtype=out.dtype)
         cts.append(x)
@@ -220,8 +230,8 @@ def _reject_argument(x: Any, path: str, label: str) -> None:
         raise complex_error(f"{label}: argument {path}")
     remedy = "Pass a Python float" if x.weak else f"Convert it, e.g. {path}.astype('float32')"
     raise GradientError(
-        f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have gradients. "
-        f"{remedy}, or exclude it from argnums."
+        f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have "
+        f"gradients. {remedy}, or exclude it from argnums."
     )
 
 
@@ -229,7 +239,8 @@ def _scalar_output(record: Recording, name: str, label: str) -> Aval:
     if record.out_tree.num_leaves != 1 or record.out_tree != tree.structure(0):
         if record.out_tree == tree.structure(None):
             raise GradientError(
-                f"{label}: {name} must return one scalar, got None. Does it lack a return statement?"
+                f"{label}: {name} must return one scalar, got None. Does it lack a return "
+                "statement?"
             )
         raise GradientError(
             f"{label}: {name} must return one scalar, got {record.out_tree.num_leaves} values in "
@@ -238,15 +249,15 @@ def _scalar_output(record: Recording, name: str, label: str) -> Aval:
     (out,) = record.out_avals
     if out.shape != ():
         raise GradientError(
-            f"{label}: {name} must return a scalar, got an array of shape {out.shape}. Reduce it with "
-            ".sum() or .mean(), or use jacrev for the whole Jacobian."
+            f"{label}: {name} must return a scalar, got an array of shape {out.shape}. Reduce it "
+            "with .sum() or .mean(), or use jacrev for the whole Jacobian."
         )
     if is_complex(out.dtype):
         raise complex_error(label)
     if not is_float(out.dtype):
         raise GradientError(
-            f"{label}: {name} must return a floating-point scalar, got {out.dtype.name}. Convert it "
-            "with .astype('float32') if a gradient makes sense."
+            f"{label}: {name} must return a floating-point scalar, got {out.dtype.name}. Convert "
+            "it with .astype('float32') if a gradient makes sense."
         )
     return out
 

@@ -70,16 +70,17 @@ def _chosen(f: Callable[..., Any], args: Any, argnums: Any, label: str) -> tuple
             path = leaf_paths(f, chosen, nums)[i]
             raise GradientError(
                 f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have "
-                f"derivatives. Convert it, e.g. {path}.astype('float32'), or exclude it from argnums."
+                f"derivatives. Convert it, e.g. {path}.astype('float32'), or exclude it from "
+                "argnums."
             )
-    return nums, flat.unflatten(map(finish, flat.arrays, flat.weak))
+    return nums, flat.unflatten(list(map(finish, flat.arrays, flat.weak)))
 
 
 def _check_output(x: Any, label: str) -> None:
     if not is_float(x.dtype):
         raise GradientError(
-            f"{label}: the function must return floating-point arrays, got {x.dtype.name}. Convert them "
-            "with .astype('float32'), or return them as aux with has_aux=True."
+            f"{label}: the function must return floating-point arrays, got {x.dtype.name}. Convert "
+            "them with .astype('float32'), or return them as aux with has_aux=True."
         )
 
 
@@ -117,7 +118,9 @@ def _jacfwd(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Ca
         aux: list[Any] = []
 
         def push(*ts: Any) -> Any:
-            found = jvp(_partial(f, args, kwargs, nums), chosen, tree.unflatten(treedef, ts), has_aux)
+            found = jvp(
+                _partial(f, args, kwargs, nums), chosen, tree.unflatten(treedef, ts), has_aux
+            )
             # Side results come from primal values alone, so they do not vary over the columns.
             aux[:] = found[2:]
             for x in tree.leaves(found[0]):
@@ -195,7 +198,8 @@ def hessian(
         has_aux: ``f`` returns ``(output, aux)``.
 
     Returns:
-        a function whose result nests the argument's structure twice, ``[*x.shape, *x.shape]`` per pair.
+        a function whose result nests the argument's structure twice, ``[*x.shape, *x.shape]`` per
+        pair.
 
     >>> import functorch_lite.numpy as fnp
     >>> hessian(lambda x: (x**3).sum())(fnp.asarray([1.0, 2.0]))

@@ -43,8 +43,8 @@ def jvp(
     Args:
         f: function of trees of arrays.
         primals: tuple of arguments.
-        tangents: tuple of the same structure, shapes and dtypes; for integer leaves anything (ignored).
-        has_aux: ``f`` returns ``(output, aux)``.
+        tangents: tuple of the same structure, shapes and dtypes; for integer leaves anything
+        (ignored). has_aux: ``f`` returns ``(output, aux)``.
 
     Returns:
         ``(output, output_tangent)``, or ``(output, output_tangent, aux)``.
@@ -64,7 +64,8 @@ def jvp(
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TransformError(
             f"{label}: primals and tangents are tuples with one entry per argument, got "
-            f"{describe_tree(primals)} and {describe_tree(tangents)}. Write jvp({name}, (x,), (t,))."
+            f"{describe_tree(primals)} and {describe_tree(tangents)}. Write jvp({name}, (x,), "
+            "(t,))."
         )
     flat = Flat(tuple(primals), lambda: leaf_paths(f, primals), label)
     ts = _tangents(flat, tuple(tangents), label)
@@ -112,8 +113,8 @@ def _tangents(flat: Flat, tangents: Any, label: str) -> list[Any]:
     leaves, treedef = tree.flatten(tangents)
     if treedef != flat.treedef:
         raise TreeError(
-            f"{label}: primals have structure {flat.treedef}, tangents {treedef}; they must be equal. "
-            "Both are tuples with one entry per argument, e.g. jvp(f, (x,), (t,))."
+            f"{label}: primals have structure {flat.treedef}, tangents {treedef}; they must be "
+            "equal. Both are tuples with one entry per argument, e.g. jvp(f, (x,), (t,))."
         )
     out: list[Any] = []
     for i, (x, leaf) in enumerate(zip(flat.arrays, leaves, strict=True)):
@@ -125,14 +126,14 @@ def _tangents(flat: Flat, tangents: Any, label: str) -> list[Any]:
         t = lift(leaf)
         if tuple(t.shape) != tuple(x.shape):
             raise GradientError(
-                f"{label}: tangent {i} has shape {tuple(t.shape)}, its primal {tuple(x.shape)}; they "
-                "must be equal."
+                f"{label}: tangent {i} has shape {tuple(t.shape)}, its primal {tuple(x.shape)}; "
+                "they must be equal."
             )
         if t.dtype != x.dtype:
             if not (is_weak(leaf) or isinstance(leaf, bool) or flat.weak[i]):
                 raise GradientError(
-                    f"{label}: tangent {i} is {t.dtype.name}, its primal {x.dtype.name}. Convert it with "
-                    f"t.astype({x.dtype.name!r})."
+                    f"{label}: tangent {i} is {t.dtype.name}, its primal {x.dtype.name}. Convert "
+                    f"it with t.astype({x.dtype.name!r})."
                 )
             t = cast(t, dtype=x.dtype)
         out.append(t)
@@ -166,7 +167,9 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
             ts.append(partial.arg(make_aval(x.shape, x.dtype)) if is_float(x.dtype) else None)
         with JVPTrace(label) as trace:
             assert isinstance(trace, JVPTrace)
-            args = [trace.tracer(x, t, w) for x, t, w in zip(flat.arrays, ts, flat.weak, strict=True)]
+            args = [
+                trace.tracer(x, t, w) for x, t, w in zip(flat.arrays, ts, flat.weak, strict=True)
+            ]
             out = f(*flat.unflatten(args))
             outs, weak, out_tree = outputs_as_arrays(out, function_name(f), label)
         dots = [finish(_tangent(o, trace), w) for o, w in zip(outs, weak, strict=True)]
@@ -210,8 +213,8 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
         aval = leaf if isinstance(leaf, Aval) else lift(leaf).aval
         if not is_float(aval.dtype):
             raise GradientError(
-                f"{label}: argument {path} is {aval.dtype.name}; only floating-point arguments have "
-                f"cotangents. Convert it, e.g. {path}.astype('float32'), or close over it."
+                f"{label}: argument {path} is {aval.dtype.name}; only floating-point arguments "
+                f"have cotangents. Convert it, e.g. {path}.astype('float32'), or close over it."
             )
         avals.append(make_aval(aval.shape, aval.dtype))
     out_tree: list[Any] = []
@@ -228,13 +231,16 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
     def transposed(ct: Any) -> Any:
         cts, have = tree.flatten(ct)
         if have != out_tree[0]:
-            raise TreeError(f"{label}: the cotangent has structure {have}, the output {out_tree[0]}")
+            raise TreeError(
+                f"{label}: the cotangent has structure {have}, the output {out_tree[0]}"
+            )
         lifted = []
         for leaf, var in zip(cts, graph.outputs, strict=True):
             x = lift(leaf)
             if tuple(x.shape) != var.aval.shape:
                 raise GradientError(
-                    f"{label}: cotangent of shape {tuple(x.shape)} for an output of {var.aval.shape}"
+                    f"{label}: cotangent of shape {tuple(x.shape)} for an output of "
+                    f"{var.aval.shape}"
                 )
             lifted.append(x if x.dtype == var.aval.dtype else cast(x, dtype=var.aval.dtype))
         return tree.unflatten(treedef, _transpose(graph, lifted, label))
@@ -269,7 +275,10 @@ def _transpose(graph: Graph, cts: Sequence[Any], label: str) -> list[Any]:
         _check_linear(eqn, linear, label)
         args = [known.get(v, v.aval) for v in eqn.inputs]
         for var, want, g in zip(
-            eqn.inputs, wants, pull_eqn(eqn, got if eqn.op.multi else got[0], args, wants), strict=True
+            eqn.inputs,
+            wants,
+            pull_eqn(eqn, got if eqn.op.multi else got[0], args, wants),
+            strict=True,
         ):
             if want and g is not None:
                 put(var, g)
@@ -309,6 +318,6 @@ def _check_linear(eqn: Eqn, linear: set[Var], label: str) -> None:
             bad |= rule is None or rule.ans or any(k in needs for k in positions)
     if bad:
         raise GradientError(
-            f"{label}: {op.name} at {eqn.location()} is not linear in the function's arguments. Use vjp, "
-            "which transposes the derivative at a point."
+            f"{label}: {op.name} at {eqn.location()} is not linear in the function's arguments. "
+            "Use vjp, which transposes the derivative at a point."
         )

@@ -1,8 +1,8 @@
 """Reverse mode: a trace that records which rules to run backwards.
 
-The forward pass runs under the parent trace. Each differentiable op leaves a node that holds its record,
-the nodes of its operands and only those values that its rules name. The pullback visits nodes by falling
-index, so it may run later, repeatedly, and under whatever trace is current then.
+The forward pass runs under the parent trace. Each differentiable op leaves a node that holds its
+record, the nodes of its operands and only those values that its rules name. The pullback visits
+nodes by falling index, so it may run later, repeatedly, and under whatever trace is current then.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class GradTrace(Trace):
                     node.shapes = [p.shape for p in primals]
                     break
         saved: list[Any] = []
-        for p, keep in zip(primals, keep_args):
+        for p, keep in zip(primals, keep_args, strict=True):
             saved.append(p if keep else make_aval(p.shape, p.dtype) if keep_shapes else None)
         node.args = saved
         node.index = next(self.counter)
@@ -231,8 +231,8 @@ def _tracer(trace: GradTrace, primal: Array, node: Node, weak: bool) -> GradTrac
 def complex_error(what: str) -> GradientError:
     """Complex derivatives are not defined yet."""
     return GradientError(
-        f"{what}: differentiating complex numbers is not supported yet. Differentiate with respect to "
-        "the real and imaginary parts, and combine them outside the differentiated function."
+        f"{what}: differentiating complex numbers is not supported yet. Differentiate with respect "
+        "to the real and imaginary parts, and combine them outside the differentiated function."
     )
 
 
@@ -244,7 +244,7 @@ def refuse_complex(op: Op, out: Any) -> Any:
 
 
 def _differentiable(op: Op, ans: Any) -> bool:
-    """Whether an answer that is not a plain float carries a derivative (bfloat16 has kind 'V' or 'f')."""
+    """Whether an answer that is not a plain float carries a derivative (bfloat16 is kind 'V')."""
     if is_complex(ans.dtype):
         raise complex_error(op.name)
     return is_inexact(ans.dtype)
@@ -289,7 +289,7 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
             state.backward = node
             if node.where is not None:
                 state.source = (*node.where[:3], node.op.name)
-            for parent, g in zip(node.parents, _pull(node.op, node, ct)):
+            for parent, g in zip(node.parents, _pull(node.op, node, ct), strict=True):
                 if parent is not None and g is not None:
                     put(parent, g)
     finally:

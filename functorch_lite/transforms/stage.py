@@ -1,7 +1,7 @@
 """Staging: traces that write ops down instead of running them.
 
-``StageTrace`` writes down everything (``jit``, ``make_graph``). ``PartialStageTrace`` writes down only what
-depends on its inputs and runs the rest at once (``linearize``).
+``StageTrace`` writes down everything (``jit``, ``make_graph``). ``PartialStageTrace`` writes down
+only what depends on its inputs and runs the rest at once (``linearize``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from types import FrameType
 from typing import Any
 
 from functorch_lite.core.array import Array, Tracer, raise_escaped
@@ -29,7 +30,7 @@ class StageTracer(Tracer):
     __slots__ = ("_var", "aval")
 
     _var: Var
-    aval: Aval  # type: ignore[assignment]
+    aval: Aval
 
     shape = property(attrgetter("aval.shape"))
     dtype = property(attrgetter("aval.dtype"))
@@ -103,7 +104,7 @@ class StageTrace(Trace):
                 var = a._var
             elif a.__class__ is Array:
                 key = id(a)
-                var = self.ids.get(key)
+                var = self.ids.get(key)  # type: ignore[assignment]
                 if var is None:
                     data = a._data
                     aval = _new(Aval)
@@ -119,7 +120,7 @@ class StageTrace(Trace):
         out = op.aval(*avals, **params)
         source = state.source
         if source is None:
-            frame = _getframe(2)
+            frame: FrameType | None = _getframe(2)
             while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
                 frame = frame.f_back
             source = frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
@@ -168,8 +169,8 @@ class StageTrace(Trace):
         whole = all(v.aval.shape == () and (v.name or "").isidentifier() for v in sources)
         statics = names if whole and "jit of" in self.label else []
         return (
-            f"{wanted} needs the value of a traced array ({x.aval.short()}) inside {self.label}, where "
-            f"only shapes and dtypes are known. {depends} {line_of_request()} "
+            f"{wanted} needs the value of a traced array ({x.aval.short()}) inside {self.label}, "
+            f"where only shapes and dtypes are known. {depends} {line_of_request()} "
             f"{remedy_for(wanted, statics)}"
         )
 

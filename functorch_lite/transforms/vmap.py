@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,10 @@ def vmap(
 
     Args:
         f: function of one example.
-        in_axes: for each positional argument the axis to map over (negative counts from the end), None
-            to pass it whole, or a container of these that is a prefix of the argument. An int applies to
-            all. Keyword arguments are mapped over axis 0.
+        in_axes: for each positional argument the axis to map over (negative counts from the end),
+        None
+            to pass it whole, or a container of these that is a prefix of the argument. An int
+            applies to all. Keyword arguments are mapped over axis 0.
         out_axes: where the mapped axis goes in each output; None for outputs that do not vary.
         axis_name: a name for the axis, for collective operations.
         axis_size: the size of the axis; needed only when nothing is mapped.
@@ -67,8 +68,8 @@ def vmap(
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise TransformError(
-                f"{label}: in_axes has {len(in_axes)} entries for {len(args)} positional arguments. Give "
-                "one int or None for each (or one int for all)."
+                f"{label}: in_axes has {len(in_axes)} entries for {len(args)} positional "
+                "arguments. Give one int or None for each (or one int for all)."
             )
         axes = axes_of(label, "in_axes", in_axes, tuple(args)) if args else []
         positional = len(axes)
@@ -82,7 +83,7 @@ def vmap(
         moving = [i for i, axis in enumerate(axes) if axis is not None]
         flat = Flat([leaves[i] for i in moving], lambda: [paths()[i] for i in moving], label)
         fronts = [
-            _to_front(x, axes[i], lambda i=i: paths()[i], label, i >= positional)
+            _to_front(x, axes[i], partial(_nth, paths, i), label, i >= positional)
             for i, x in zip(moving, flat.arrays, strict=True)
         ]
         size = _axis_size(fronts, moving, axes, paths, axis_size, label)
@@ -104,20 +105,23 @@ def vmap(
     return mapped
 
 
-def _to_front(
-    x: Array, axis: int, path: Callable[[], str], label: str, by_keyword: bool
-) -> Array:
+def _nth(paths: Callable[[], list[str]], i: int) -> str:
+    return paths()[i]
+
+
+def _to_front(x: Array, axis: int, path: Callable[[], str], label: str, by_keyword: bool) -> Array:
     ndim = len(x.shape)
     if not -ndim <= axis < ndim:
         what = "a scalar" if ndim == 0 else f"of shape {tuple(x.shape)}"
         if by_keyword:
             raise AxisError(
-                f"{label}: keyword arguments are mapped over axis 0, but {path()} is {what}. Pass it by "
-                "position, with None in in_axes, to give it whole to every example."
+                f"{label}: keyword arguments are mapped over axis 0, but {path()} is {what}. Pass "
+                "it by position, with None in in_axes, to give it whole to every example."
             )
         raise AxisError(
-            f"{label}: in_axes asks for axis {axis} of {path()}, which is {what}. Use None to pass it "
-            "whole to every example" + (f", or an axis from {-ndim} to {ndim - 1}." if ndim else ".")
+            f"{label}: in_axes asks for axis {axis} of {path()}, which is {what}. Use None to pass "
+            "it whole to every example"
+            + (f", or an axis from {-ndim} to {ndim - 1}." if ndim else ".")
         )
     return move_axis(x, axis % ndim, 0)
 
@@ -156,8 +160,8 @@ def _axis_size(
         )
         extra = f"; axis_size is {axis_size}" if axis_size is not None else ""
         raise VmapSizeError(
-            f"{label}: the mapped axes must have one size, but {listed}{extra}. Use None in in_axes for "
-            "an argument that every example shares."
+            f"{label}: the mapped axes must have one size, but {listed}{extra}. Use None in "
+            "in_axes for an argument that every example shares."
         )
     return sizes[0]
 

@@ -25,7 +25,7 @@ from functorch_lite.core.aval import Aval, describe, short_dtype
 from functorch_lite.core.dtypes import DTYPES
 
 
-# --------------------------------------------------------------------------------------------- avals
+# ------------------------------------------------------------------------------------------ avals
 def test_avals_are_values():
     a = fl.ShapeDtypeStruct((2, 3), "float32")
     assert a == fl.ShapeDtypeStruct([2, 3], np.float32)
@@ -48,7 +48,7 @@ def test_short_dtypes_differ():
     assert len(describe(list(range(100)))) < 60
 
 
-# ------------------------------------------------------------------------------------------- arrays
+# ----------------------------------------------------------------------------------------- arrays
 def test_arrays_cannot_be_called_into_being():
     with pytest.raises(TypeError, match="make arrays with functorch_lite.numpy"):
         fl.Array([1, 2])
@@ -100,7 +100,10 @@ def test_lift_refuses(bad):
         lift(bad)
 
 
-@pytest.mark.parametrize("bad", [np.array("text"), np.array(object()), np.array("2020", "M8[Y]"), np.ones(2, "longdouble")])
+@pytest.mark.parametrize(
+    "bad",
+    [np.array("text"), np.array(object()), np.array("2020", "M8[Y]"), np.ones(2, "longdouble")],
+)
 def test_lift_refuses_other_dtypes(bad):
     if bad.dtype == np.float64:
         pytest.skip("long double is float64 on this platform")
@@ -108,7 +111,7 @@ def test_lift_refuses_other_dtypes(bad):
         lift(bad)
 
 
-# ----------------------------------------------------------------------------------------- weakness
+# --------------------------------------------------------------------------------------- weakness
 def test_concrete_weak_values():
     weak = make_weak(wrap(np.array(2.0)))
     assert type(weak) is WeakArray
@@ -138,7 +141,7 @@ def test_making_a_tracer_strong_leaves_the_original_weak():
     assert kept == [(True, False, True, True)] * 3
 
 
-# ---------------------------------------------------------------------- tracers and Python protocols
+# ------------------------------------------------------------------- tracers and Python protocols
 def seen_inside(transform, ask, x):
     """What `ask` returned, or the error it met, on a traced scalar."""
     found = []
@@ -166,7 +169,9 @@ ABSTRACT = {
     "jit of grad": lambda f: fl.jit(fl.grad(f)),
     "grad of jit": lambda f: fl.grad(fl.jit(f)),
     "vmap of grad": lambda f: lambda x: fl.vmap(fl.grad(f))(fnp.stack([x, x])),
-    "grad of vmap": lambda f: lambda x: fl.grad(lambda x: fnp.sum(fl.vmap(f)(fnp.stack([x, x]))))(x),
+    "grad of vmap": lambda f: (
+        lambda x: fl.grad(lambda x: fnp.sum(fl.vmap(f)(fnp.stack([x, x]))))(x)
+    ),
     "jvp of jit": lambda f: lambda x: fl.jvp(fl.jit(f), (x,), (x,)),
 }
 VALUES = {
@@ -226,7 +231,9 @@ def test_no_traced_value_becomes_another_librarys_array(name, export):
 
 @pytest.mark.parametrize("name", CONCRETE)
 def test_the_remedy_for_exports_works(name):
-    found = seen_inside(CONCRETE[name], lambda x: np.sin(np.asarray(fl.stop_gradient(x))), fnp.asarray(X))
+    found = seen_inside(
+        CONCRETE[name], lambda x: np.sin(np.asarray(fl.stop_gradient(x))), fnp.asarray(X)
+    )
     assert found == np.sin(X)
 
 

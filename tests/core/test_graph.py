@@ -43,7 +43,11 @@ FUNCTIONS = {
     "matmul": lambda x: x @ x.T,
     "sort": lambda x: (fnp.sort(x, axis=0), fnp.argsort(x, axis=1)),
     "casts": lambda x: (x.astype("bfloat16") * 0.1, x.astype("int32"), x > 1),
-    "complex": lambda x: (x.astype("complex64") * 1j, x * complex(-0.0, 1.0), x + complex(np.inf, np.nan)),
+    "complex": lambda x: (
+        x.astype("complex64") * 1j,
+        x * complex(-0.0, 1.0),
+        x + complex(np.inf, np.nan),
+    ),
     "creation": lambda x: fnp.ones((2,)) + fnp.arange(2) + fnp.full((2,), -0.0),
     "gradient": fl.grad(lambda x: fnp.sum(fnp.tanh(x) ** 2)),
     "jit": fl.jit(sin),
@@ -74,13 +78,19 @@ def test_a_printed_graph_is_a_program(name):
     assert bits(evaluate(graph, [x])) == want
     assert bits(to_function(graph)(x)) == want
     # A plain exec of the text needs the ops, np and bfloat16, and nothing of this library's core.
-    namespace = {**{n: getattr(ops, n) for n in ops.__all__}, "np": np, "bfloat16": ml_dtypes.bfloat16}
+    namespace = {
+        **{n: getattr(ops, n) for n in ops.__all__},
+        "np": np,
+        "bfloat16": ml_dtypes.bfloat16,
+    }
     exec(str(graph), namespace)
     assert bits(namespace["graph"](x, **printed_consts(graph))) == want
     # So does the optimised program of the jitted function.
     lowered = fl.jit(f).lower(x)
     assert bits(to_function(lowered.optimised)(x)) == want
-    assert bits([fl.core.array.wrap(np.asarray(d)) for d in reference_program(graph)(x._data)]) == want
+    assert (
+        bits([fl.core.array.wrap(np.asarray(d)) for d in reference_program(graph)(x._data)]) == want
+    )
 
 
 def test_a_printed_graph_runs_under_transforms():
@@ -127,7 +137,7 @@ def test_backward_equations_show_the_forward_line():
     assert f"cos(a)  # f32[3]  test_graph.py:{line}, backward of sin" in text
 
 
-# ---------------------------------------------------------------------------------------- the check
+# -------------------------------------------------------------------------------------- the check
 F32 = Aval((3,), "float32")
 
 
@@ -280,7 +290,7 @@ def test_a_malformed_graph_is_refused(broken, message):
         check(broken())
 
 
-# -------------------------------------------------------------------------------------- the executor
+# ----------------------------------------------------------------------------------- the executor
 def test_values_are_dropped_after_their_last_use():
     alive = []
     x = Var(Aval((10,), "float64"))
@@ -323,7 +333,10 @@ def test_results_that_nothing_uses_are_dropped_at_once():
 
     graph = Graph(
         [x, i],
-        [Eqn(ops.sort, [x, i], [y, Var(i.aval)], {"axis": 0, "num_keys": 1}), Eqn(ops.sin, [y], [z], {})],
+        [
+            Eqn(ops.sort, [x, i], [y, Var(i.aval)], {"axis": 0, "num_keys": 1}),
+            Eqn(ops.sin, [y], [z], {}),
+        ],
         [z],
     )
     try:

@@ -42,7 +42,7 @@ def both(f, *args):
     return graph, optimised
 
 
-# ---------------------------------------------------------------------------------------- dead code
+# -------------------------------------------------------------------------------------- dead code
 def test_dead_code():
     _, g = both(lambda x: (fnp.exp(x), fnp.sin(x))[1], fnp.ones(3))
     assert names(g) == ["sin"]
@@ -54,7 +54,7 @@ def test_dead_code():
     assert not g.consts
 
 
-# --------------------------------------------------------------------------- common subexpressions
+# -------------------------------------------------------------------------- common subexpressions
 def test_equal_expressions_are_computed_once():
     _, g = both(lambda x: fnp.sin(x) * 2.0 + fnp.sin(x) * 2.0, fnp.ones(3))
     assert names(g) == ["sin", "mul", "add"]
@@ -102,7 +102,7 @@ def test_the_same_large_constant_is_held_once():
     assert names(g) == ["mul", "add"]
 
 
-# ------------------------------------------------------------------------------------------ folding
+# ---------------------------------------------------------------------------------------- folding
 def test_small_constants_are_folded():
     table = fnp.asarray([1.0, 2.0, 3.0])
     _, g = both(lambda x: x + fnp.sum(fnp.sin(table) * 2.0), fnp.ones(()))
@@ -133,7 +133,7 @@ def test_results_of_simplification_are_folded_too():
     assert names(g) == ["add"]
 
 
-# ------------------------------------------------------------------------------------------ algebra
+# ---------------------------------------------------------------------------------------- algebra
 def constant(value, dtype="float64"):
     return ops.full(shape=(), dtype=np.dtype(dtype), value=value)
 
@@ -199,7 +199,9 @@ def test_what_only_looks_like_a_rule_is_kept(name):
     assert [n for n in names(g) if n != "full"] == [n for n in names(graph) if n != "full"]
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "complex64", "int8", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["float16", "bfloat16", "float32", "complex64", "int8", "uint8", "bool"]
+)
 def test_rules_in_other_dtypes_keep_every_bit(dtype):
     with np.errstate(all="ignore"):
         x = SPECIAL.astype(dtype)
@@ -222,9 +224,7 @@ def test_rules_in_other_dtypes_keep_every_bit(dtype):
 
 def test_chains_of_transposes_become_one():
     x = fnp.asarray(np.arange(24.0).reshape(2, 3, 4))
-    _, g = both(
-        lambda x: ops.transpose(ops.transpose(x, perm=(1, 2, 0)), perm=(1, 0, 2)), x
-    )
+    _, g = both(lambda x: ops.transpose(ops.transpose(x, perm=(1, 2, 0)), perm=(1, 0, 2)), x)
     assert names(g) == ["transpose"]
     _, g = both(lambda x: ops.transpose(ops.transpose(x, perm=(1, 2, 0)), perm=(2, 0, 1)), x)
     assert names(g) == []
@@ -232,7 +232,7 @@ def test_chains_of_transposes_become_one():
     assert names(g) == ["reshape"]
 
 
-# ------------------------------------------------------------------------------------------ inlining
+# --------------------------------------------------------------------------------------- inlining
 def test_calls_are_written_out_with_their_constants():
     table = fnp.asarray(np.arange(3.0))
     inner = fl.jit(lambda x: (x * table, x))
@@ -251,7 +251,7 @@ def test_gradients_of_calls_are_as_small_as_without():
     assert len(jitted.eqns) <= len(plain.eqns)
 
 
-# --------------------------------------------------------------------------------- random programs
+# -------------------------------------------------------------------------------- random programs
 UNARY = ["neg", "abs", "floor", "sign", "sqrt", "exp", "sin", "square", "reciprocal", "isnan"]
 BINARY = ["add", "sub", "mul", "div", "maximum", "minimum", "pow", "lt", "atan2"]
 NUMBERS = [0.0, -0.0, 1.0, -1.0, np.inf, np.nan, 0.5, 2.0]
@@ -259,7 +259,7 @@ NUMBERS = [0.0, -0.0, 1.0, -1.0, np.inf, np.nan, 0.5, 2.0]
 
 @st.composite
 def graphs(draw):
-    """Random graphs over shapes (3,), (2, 3) and () with neutral elements and repeated expressions."""
+    """Random graphs over a few shapes, with neutral elements and repeated expressions."""
     f64, f32 = np.dtype("float64"), np.dtype("float32")
     dtype = draw(st.sampled_from([f64, f32]))
     inputs = [Var(Aval((2, 3), dtype)), Var(Aval((3,), dtype)), Var(Aval((), dtype))]
@@ -272,7 +272,9 @@ def graphs(draw):
         pool.extend(v for v in outs if v.aval.dtype == dtype)
 
     for _ in range(draw(st.integers(1, 14))):
-        kind = draw(st.sampled_from(["unary", "binary", "full", "const", "move", "reduce", "barrier"]))
+        kind = draw(
+            st.sampled_from(["unary", "binary", "full", "const", "move", "reduce", "barrier"])
+        )
         var = draw(st.sampled_from(pool))
         if kind == "unary":
             emit(getattr(ops, draw(st.sampled_from(UNARY))), [var])
@@ -300,7 +302,11 @@ def graphs(draw):
                 emit(ops.transpose, [var], perm=(1, 0))
                 emit(ops.transpose, [pool[-1]], perm=(1, 0))
         else:
-            emit(ops.broadcast_to, [var], shape=(2, 3) if var.aval.shape in ((), (3,)) else var.aval.shape)
+            emit(
+                ops.broadcast_to,
+                [var],
+                shape=(2, 3) if var.aval.shape in ((), (3,)) else var.aval.shape,
+            )
     outputs = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3))
     return Graph(inputs, eqns, outputs, consts)
 

@@ -49,7 +49,10 @@ TREES = {
     "deque": (collections.deque([1, 2]), [1, 2]),
     "dataclass": (Layer(1, Layer(2), "outer"), [1, 2]),
     "custom": (Box([1, Box(2)]), [1, 2]),
-    "other objects are leaves": ({"f": operator.add, "s": "text", "set": {1}}, [operator.add, "text", {1}]),
+    "other objects are leaves": (
+        {"f": operator.add, "s": "text", "set": {1}},
+        [operator.add, "text", {1}],
+    ),
     "int keys": ({10: 1, 2: 2}, [2, 1]),
     "mixed keys": ({"a": 1, 2: 2}, None),
 }
@@ -113,7 +116,9 @@ def test_paths():
         ("layers", 1, 1, 0),
     ]
     assert core_tree.leaf_names(value, "p")[:2] == ["p['layers'][0].weight", "p['layers'][1].x"]
-    assert tree.map_with_path(lambda path, x, y: (tree.path_str(path), x + y), [1], [2]) == [("[0]", 3)]
+    assert tree.map_with_path(lambda path, x, y: (tree.path_str(path), x + y), [1], [2]) == [
+        ("[0]", 3)
+    ]
     assert core_tree.leaf_names(5, "x") == ["x"]
     assert core_tree.leaf_names({}, "x") == []
 
@@ -171,7 +176,11 @@ def test_register_dataclass_refuses():
         w: object
         size: int
 
-    for fields in ({"data_fields": ["w"], "meta_fields": []}, {"data_fields": ["w", "x"]}, {"meta_fields": ["x"]}):
+    for fields in (
+        {"data_fields": ["w"], "meta_fields": []},
+        {"data_fields": ["w", "x"]},
+        {"meta_fields": ["x"]},
+    ):
         with pytest.raises(errors.TreeError, match="must together name each of the fields"):
             fl.register_dataclass(Model, **fields)
 

@@ -43,7 +43,7 @@ def same(got, want):
     np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
 
 
-# ------------------------------------------------------------------------------------------ argnums
+# ---------------------------------------------------------------------------------------- argnums
 def product(x, y, z=1.0):
     return fnp.sum(x * y * y * z)
 
@@ -63,7 +63,9 @@ def test_argnums_choose_and_shape_the_result():
     assert fl.grad(product, argnums=())(x, y) == ()
 
 
-@pytest.mark.parametrize("transform", [fl.grad, fl.value_and_grad, fl.jacfwd, fl.jacrev, fl.hessian])
+@pytest.mark.parametrize(
+    "transform", [fl.grad, fl.value_and_grad, fl.jacfwd, fl.jacrev, fl.hessian]
+)
 @pytest.mark.parametrize("argnums", [2, -3, (0, 2), "x", (0, "y"), 1.0, (0, -2)])
 def test_bad_argnums(transform, argnums):
     with pytest.raises((errors.TransformError, TypeError)) as info:
@@ -82,7 +84,7 @@ def test_keyword_arguments_pass_through():
         fl.grad(product)(x=x, y=y)
 
 
-# ------------------------------------------------------------------------------------------ pytrees
+# ---------------------------------------------------------------------------------------- pytrees
 def weighted(tree):
     return sum((i + 1) * fnp.sum(leaf**2) for i, leaf in enumerate(fl.tree.leaves(tree)))
 
@@ -96,9 +98,12 @@ TREES = {
     "None": lambda: {"present": vec(1.0), "absent": None},
     "dataclass": lambda: Layer(vec(1.0), vec(2.0, 4.0), "first"),
     "custom": lambda: Box({"inner": vec(1.0)}, "label"),
-    "deep": lambda: {"layers": [Layer(vec(1.0), None), Box(vec(2.0), 1)], "rest": Pair(vec(3.0), ())},
+    "deep": lambda: {
+        "layers": [Layer(vec(1.0), None), Box(vec(2.0), 1)],
+        "rest": Pair(vec(3.0), ()),
+    },
     "leaf": lambda: vec(1.0, 2.0),
-    "empty": lambda: {},
+    "empty": dict,
 }
 
 
@@ -161,7 +166,7 @@ def test_jacobians_of_trees():
     same(second["b"]["b"], 0)
 
 
-# --------------------------------------------------------------------------------------- side results
+# ----------------------------------------------------------------------------------- side results
 def with_aux(x):
     return fnp.sum(x**2), {"double": x * 2, "text": "any object", "none": None}
 
@@ -200,7 +205,9 @@ def test_side_results_through_jit():
     same(aux, [2, 4])
 
 
-@pytest.mark.parametrize("out", [lambda x: x, lambda x: (x, 1, 2), lambda x: [x, x], lambda x: None])
+@pytest.mark.parametrize(
+    "out", [lambda x: x, lambda x: (x, 1, 2), lambda x: [x, x], lambda x: None]
+)
 def test_has_aux_needs_a_pair(out):
     for call in (
         lambda f: fl.grad(f, has_aux=True)(1.0),
@@ -211,7 +218,7 @@ def test_has_aux_needs_a_pair(out):
             call(out)
 
 
-# ------------------------------------------------------------------------------------ odd arguments
+# ---------------------------------------------------------------------------------- odd arguments
 class Size(enum.IntEnum):
     SMALL = 3
 
@@ -260,10 +267,14 @@ def test_leaves_that_are_no_arrays(bad):
             call()
 
 
-@pytest.mark.parametrize("name", ["grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "vmap", "jit"])
+@pytest.mark.parametrize(
+    "name", ["grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev", "vmap", "jit"]
+)
 def test_the_first_argument_must_be_a_function(name):
     transform = getattr(fl, name)
-    with pytest.raises(errors.TransformError, match=f"{name}: the first argument must be a function"):
+    with pytest.raises(
+        errors.TransformError, match=f"{name}: the first argument must be a function"
+    ):
         transform(fnp.ones(3), (1.0,), (1.0,)) if name == "jvp" else transform(fnp.ones(3))
 
 
@@ -271,7 +282,15 @@ def test_wrapped_functions_keep_their_names():
     def loss(x):
         """What it is."""
 
-    for transform in (fl.grad, fl.value_and_grad, fl.vmap, fl.jit, fl.jacfwd, fl.jacrev, fl.hessian):
+    for transform in (
+        fl.grad,
+        fl.value_and_grad,
+        fl.vmap,
+        fl.jit,
+        fl.jacfwd,
+        fl.jacrev,
+        fl.hessian,
+    ):
         wrapped = transform(loss)
         assert wrapped.__name__ == "loss"
         assert wrapped.__doc__ == "What it is."

@@ -113,7 +113,7 @@ def test_the_tenth_derivative_of_the_exponential():
     np.testing.assert_allclose(np.asarray(f(fnp.asarray(np.array(0.5)))), math.exp(0.5), rtol=1e-12)
 
 
-# --------------------------------------------------------------------------- perturbation confusion
+# ------------------------------------------------------------------------- perturbation confusion
 def nested(outer, inner):
     """d/dx of x * (d/dy of x + y at y = 1), which is 1 for every x."""
     return outer(lambda x: x * inner(lambda y: x + y)(ONE))(3.0 * ONE)
@@ -144,7 +144,7 @@ def test_no_perturbation_confusion_through_jit(outer, inner):
     assert float(nested_product(jitted(outer), jitted(inner))) == 24.0
 
 
-# ----------------------------------------------------------------------------------------- closures
+# --------------------------------------------------------------------------------------- closures
 def test_closures_over_tracers_of_every_level():
     def program(a):
         def per_example(b):
@@ -170,7 +170,9 @@ def test_closures_over_tracers_of_every_level():
 
 def test_a_function_of_two_mapped_axes_closes_over_both():
     rows, columns = np.arange(3.0), np.arange(4.0)
-    table = fl.vmap(lambda r: fl.vmap(lambda c: r * 10 + c)(fnp.asarray(columns)))(fnp.asarray(rows))
+    table = fl.vmap(lambda r: fl.vmap(lambda c: r * 10 + c)(fnp.asarray(columns)))(
+        fnp.asarray(rows)
+    )
     np.testing.assert_array_equal(np.asarray(table), rows[:, None] * 10 + columns)
 
 
@@ -181,7 +183,7 @@ def test_mapped_jit_calls_that_close_over_a_mapped_value():
     np.testing.assert_array_equal(np.asarray(fl.vmap(f)(fnp.asarray(np.arange(3.0)))), [0, 2, 4])
 
 
-# ----------------------------------------------------------------------------- Python control flow
+# ---------------------------------------------------------------------------- Python control flow
 def branching(x):
     if x > 1:
         return x * x

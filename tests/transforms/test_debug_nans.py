@@ -70,7 +70,9 @@ def test_a_nan_in_the_backward_pass(route):
     text = failure(lambda: GRADIENTS[route](backward, ZERO))
     where = rf"test_debug_nans\.py:{line_of(backward)} \(backward\)"
     assert re.search(
-        rf"^NaN in the backward pass: \w+, in the derivative of sqrt at .*{where}: \d of \d elements", text
+        r"^NaN in the backward pass: \w+, in the derivative of sqrt at .*"
+        rf"{where}: \d of \d elements",
+        text,
     ), text
 
 

@@ -17,10 +17,12 @@ def same(got, want):
     np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
 
 
-# ---------------------------------------------------------------------------------------------- jvp
+# -------------------------------------------------------------------------------------------- jvp
 def test_jvp_of_several_arguments():
     x, y = vec(2.0, 3.0), vec(5.0, 7.0)
-    out, tangent = fl.jvp(lambda x, y: {"xy": x * y, "x": x}, (x, y), (vec(1.0, 0.0), vec(0.0, 1.0)))
+    out, tangent = fl.jvp(
+        lambda x, y: {"xy": x * y, "x": x}, (x, y), (vec(1.0, 0.0), vec(0.0, 1.0))
+    )
     same(out["xy"], [10, 21])
     same(tangent["xy"], [5, 3])
     same(tangent["x"], [1, 0])
@@ -47,7 +49,9 @@ def test_tangents_are_checked():
     f = lambda x: x  # noqa: E731
     with pytest.raises(errors.TreeError, match="primals have structure"):
         fl.jvp(f, (x,), (x, x))
-    with pytest.raises(errors.GradientError, match=r"tangent 0 has shape \(2,\), its primal \(3,\)"):
+    with pytest.raises(
+        errors.GradientError, match=r"tangent 0 has shape \(2,\), its primal \(3,\)"
+    ):
         fl.jvp(f, (x,), (fnp.ones(2),))
     with pytest.raises(errors.GradientError, match=r"Convert it with t.astype\('float32'\)"):
         fl.jvp(f, (x,), (vec(1.0, 2.0, 3.0),))
@@ -58,7 +62,7 @@ def test_tangents_are_checked():
         f_jvp(x, x)
 
 
-# ---------------------------------------------------------------------------------------- linearize
+# -------------------------------------------------------------------------------------- linearize
 def counted(f):
     """f(), and the names of the ops that ran meanwhile."""
     names, call = [], Op.__call__
@@ -117,7 +121,7 @@ def test_linearize_inside_other_transforms():
     same(fl.vmap(second)(fnp.stack([x, 2 * x])), [6 * np.asarray(x), 12 * np.asarray(x)])
 
 
-# --------------------------------------------------------------------------------- linear_transpose
+# ------------------------------------------------------------------------------- linear_transpose
 LINEAR = {
     "scale": lambda x: 3.0 * x,
     "matmul": lambda x: fnp.asarray(np.arange(6.0).reshape(2, 3)) @ x,
@@ -185,7 +189,7 @@ def test_the_transpose_checks_its_arguments():
         transposed((fnp.ones(3),))
 
 
-# ---------------------------------------------------------------------------------------- Jacobians
+# -------------------------------------------------------------------------------------- Jacobians
 def test_jacobians_of_matrices_have_the_shapes_of_both_sides():
     x = fnp.asarray(np.arange(6.0).reshape(2, 3))
 
@@ -218,5 +222,7 @@ def test_jacobians_refuse_integers_by_name(name):
     with pytest.raises(errors.GradientError, match=f"{name} of <lambda>: argument n is int64"):
         transform(lambda n: n * 1.0)(fnp.asarray([1]))
     if name != "hessian":
-        with pytest.raises(errors.GradientError, match="must return floating-point arrays, got int64"):
+        with pytest.raises(
+            errors.GradientError, match="must return floating-point arrays, got int64"
+        ):
             transform(lambda x: (x, fnp.argmax(x)))(fnp.ones(2))

@@ -28,7 +28,7 @@ class Counted:
         return self.f(*args, **kwargs)
 
 
-# --------------------------------------------------------------------------------------- signatures
+# ------------------------------------------------------------------------------------- signatures
 def test_a_second_call_runs_no_user_python():
     f = Counted(lambda x, y: x * y + 1)
     g = fl.jit(f)
@@ -60,7 +60,11 @@ def test_equal_signatures_share_a_trace():
     ("first", "second", "reason"),
     [
         (lambda: (fnp.ones(2),), lambda: (fnp.ones(3),), r"x is f32\[3\] instead of f32\[2\]"),
-        (lambda: (fnp.ones(2),), lambda: (fnp.ones(2, "float64"),), r"x is f64\[2\] instead of f32\[2\]"),
+        (
+            lambda: (fnp.ones(2),),
+            lambda: (fnp.ones(2, "float64"),),
+            r"x is f64\[2\] instead of f32\[2\]",
+        ),
         (lambda: (1.0,), lambda: (fnp.ones(()),), r"x is f32\[\] instead of f64\[\] weak"),
         (lambda: ({"a": 1.0},), lambda: ({"b": 1.0},), "the arguments' structure is"),
         (lambda: ([1.0],), lambda: ((1.0,),), "the arguments' structure is"),
@@ -128,7 +132,7 @@ def test_clearing_caches():
     assert len(g.cache_info().traces) == 1
 
 
-# -------------------------------------------------------------------------------- static arguments
+# ------------------------------------------------------------------------------- static arguments
 def test_static_arguments_are_ordinary_values():
     def f(x, n, mode="plus"):
         assert type(n) is int
@@ -164,7 +168,9 @@ def test_unhashable_static_arguments(value):
         lambda: fl.jit(lambda x, n: x, static_argnums=1)(1.0, value),
         lambda: fl.jit(lambda x, n: x, static_argnames="n")(1.0, n=value),
     ):
-        with pytest.raises(errors.TransformError, match="static argument (1|n) must be hashable, got"):
+        with pytest.raises(
+            errors.TransformError, match="static argument (1|n) must be hashable, got"
+        ):
             call()
 
 
@@ -185,7 +191,9 @@ def test_static_fields_compare_exactly():
 
 
 def test_unhashable_static_fields():
-    with pytest.raises(errors.TreeError, match="static field sizes of Model must be hashable, got list"):
+    with pytest.raises(
+        errors.TreeError, match="static field sizes of Model must be hashable, got list"
+    ):
         fl.jit(lambda m: m.w)(Model(1.0, [1, 2]))
 
 
@@ -216,7 +224,7 @@ def test_wrong_options(kwargs, message):
         fl.jit(f, **kwargs)
 
 
-# ------------------------------------------------------------------------------- ways to apply jit
+# ------------------------------------------------------------------------------ ways to apply jit
 def test_decorators_with_and_without_arguments():
     @fl.jit
     def plain(x):
@@ -277,7 +285,9 @@ def test_methods_of_classes_that_are_no_pytrees():
         def apply_static(self, x):
             return self.w * x
 
-    with pytest.raises(errors.TreeError, match="self is a Model.*register_dataclass.*static_argnums"):
+    with pytest.raises(
+        errors.TreeError, match="self is a Model.*register_dataclass.*static_argnums"
+    ):
         Model().apply(1.0)
     same(Model().apply_static(3.0), 6)
 
@@ -307,7 +317,7 @@ def test_variadic_functions():
     same(g(1.0, 2.0, n=3), 9)
 
 
-# -------------------------------------------------------------------------------------- composition
+# ------------------------------------------------------------------------------------ composition
 def test_nested_jit_is_one_call_in_the_graph_and_is_inlined():
     inner = fl.jit(lambda x: fnp.sin(x) + 1.0)
     outer = fl.jit(lambda x: inner(x) * inner(x))
@@ -376,7 +386,9 @@ def test_errors_at_run_time_leave_the_trace_usable():
 
 @pytest.mark.parametrize("out", ["text", object(), {1}, lambda: 0])
 def test_results_must_be_arrays(out):
-    with pytest.raises(errors.TreeError, match=r"jit of <lambda>: <lambda> returned a \w+ at output\['x'\]"):
+    with pytest.raises(
+        errors.TreeError, match=r"jit of <lambda>: <lambda> returned a \w+ at output\['x'\]"
+    ):
         fl.jit(lambda x: {"x": out})(1.0)
 
 
@@ -414,7 +426,7 @@ def test_one_trace_for_every_mode():
     assert runs.runs == 1
 
 
-# ------------------------------------------------------------------- lower, eval_shape, make_graph
+# ------------------------------------------------------------------ lower, eval_shape, make_graph
 def test_lower_shows_the_program():
     f = fl.jit(lambda x: fnp.exp(x) * 1.0 + fnp.exp(x))
     lowered = f.lower(fnp.ones(2))

@@ -43,7 +43,7 @@ class CountedOps:
         return self.names.count(name)
 
 
-# --------------------------------------------------------------------------------- zeros and float0
+# ------------------------------------------------------------------------------- zeros and float0
 def test_unused_inputs_have_zero_gradients():
     x, y = vec(1.0, 2.0), vec(3.0)
     gx, gy = fl.grad(lambda x, y: fnp.sum(x), argnums=(0, 1))(x, y)
@@ -69,7 +69,9 @@ def test_integers_get_float0():
     g = fl.grad(lambda t: fnp.sum(t["w"] * t["step"] * t["mask"]), allow_int=True)(tree)
     same(g["w"], [3])
     assert g["step"].dtype == g["mask"].dtype == fl.float0
-    jitted = fl.jit(lambda t: fl.grad(lambda t: fnp.sum(t["w"] * t["step"]), allow_int=True)(t)["w"])
+    jitted = fl.jit(
+        lambda t: fl.grad(lambda t: fnp.sum(t["w"] * t["step"]), allow_int=True)(t)["w"]
+    )
     same(jitted(tree), [3])
 
 
@@ -79,7 +81,7 @@ def test_integer_outputs_take_no_cotangent():
     same(pull((vec(1.0, 1.0), np.zeros((), fl.float0)))[0], [2, 2])
 
 
-# ---------------------------------------------------------------------------------------- pullbacks
+# -------------------------------------------------------------------------------------- pullbacks
 def test_a_pullback_may_be_called_again_and_anywhere():
     x = vec(1.0, 2.0, 3.0)
     _, pull = fl.vjp(lambda x: x * x, x)
@@ -97,7 +99,9 @@ def test_cotangents_are_checked():
     _, pull = fl.vjp(lambda x: {"out": x * 2}, fnp.ones(3))
     with pytest.raises(errors.TreeError, match="the cotangent has structure"):
         pull(fnp.ones(3))
-    with pytest.raises(errors.GradientError, match=r"cotangent 0 has shape \(4,\), the output \(3,\)"):
+    with pytest.raises(
+        errors.GradientError, match=r"cotangent 0 has shape \(4,\), the output \(3,\)"
+    ):
         pull({"out": fnp.ones(4)})
     with pytest.raises(errors.GradientError, match=r"Convert it with ct.astype\('float32'\)"):
         pull({"out": vec(1.0, 1.0, 1.0)})
@@ -172,7 +176,7 @@ def test_the_backward_pass_of_jit_computes_only_what_is_wanted():
         assert text.count("dot_general(") == products
 
 
-# -------------------------------------------------------------------------------------------- memory
+# ----------------------------------------------------------------------------------------- memory
 def kept(values):
     gc.collect()
     return [ref() is not None for ref in values]
@@ -199,16 +203,15 @@ def test_exp_keeps_its_answer_and_nothing_else():
 
 def test_a_product_with_a_constant_keeps_the_constant_only():
     refs = []
-    constant = fnp.asarray(np.full(1000, 3.0))
 
     def f(x):
         inner = x + 1.0
         refs.append(weakref.ref(inner.primal))
+        constant = fnp.asarray(np.full(1000, 3.0))
+        refs.append(weakref.ref(constant))
         return inner * constant
 
     _, pull = fl.vjp(f, fnp.ones(1000, "float64"))
-    refs.append(weakref.ref(constant))
-    del constant
     assert kept(refs) == [False, True]
     del pull
     assert kept(refs) == [False, False]
@@ -295,12 +298,13 @@ def test_a_thousand_training_steps_stay_flat_without_the_collector():
     finally:
         tracemalloc.stop()
         gc.enable()
-    # NumPy keeps a bounded store of small blocks; a leak of one small object a step would exceed this.
+    # NumPy keeps a bounded store of small blocks; a leak of one small object a step would exceed
+    # this.
     assert sizes[1] - sizes[0] < 150_000
     assert sizes[3] - sizes[2] < 150_000
 
 
-# -------------------------------------------------------------------------------------------- shapes
+# ----------------------------------------------------------------------------------------- shapes
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (1,), (2, 3)])
 def test_scalars_and_empty_arrays(shape):
     x = fnp.ones(shape, "float64")
@@ -329,7 +333,7 @@ def test_gradients_have_the_arguments_dtype(dtype):
     assert fl.jvp(fnp.exp, (x,), (x,))[1].dtype.name == dtype
 
 
-# ------------------------------------------------------------------------------------------- refused
+# ---------------------------------------------------------------------------------------- refused
 def test_complex_derivatives_are_refused():
     z = fnp.asarray(np.array([1j]))
     for call in (

@@ -52,8 +52,10 @@ class Interrupt(BaseException):
     """Like KeyboardInterrupt, no Exception."""
 
 
-# --------------------------------------------------------------------------------------- exceptions
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, Interrupt, SystemExit, GeneratorExit])
+# ------------------------------------------------------------------------------------- exceptions
+@pytest.mark.parametrize(
+    "error", [ValueError, KeyboardInterrupt, Interrupt, SystemExit, GeneratorExit]
+)
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_an_exception_restores_the_state(name, error):
     def f(x):
@@ -109,13 +111,15 @@ def test_an_interrupt_in_the_middle_of_an_op_restores_the_state():
         op.eager = interrupted
         for transform in (fl.grad, lambda f: fl.vmap(fl.grad(f)), fl.jacfwd):
             with pytest.raises(KeyboardInterrupt):
-                transform(lambda x: fnp.sin(x))(fnp.ones(1)[0] if transform is fl.grad else fnp.ones(1))
+                transform(lambda x: fnp.sin(x))(
+                    fnp.ones(1)[0] if transform is fl.grad else fnp.ones(1)
+                )
             assert clean()
     finally:
         op.eager = was
 
 
-# --------------------------------------------------------------------------------------- generators
+# ------------------------------------------------------------------------------------- generators
 def test_generators_inside_transforms():
     def f(x):
         terms = (x**i for i in range(4))
@@ -143,7 +147,7 @@ def test_a_generator_that_is_left_half_way():
     walker.close()
 
 
-# ------------------------------------------------------------------------------------------ threads
+# ---------------------------------------------------------------------------------------- threads
 def run_in_threads(work, count=8):
     failures, barrier = [], threading.Barrier(count)
 
@@ -264,7 +268,7 @@ def test_settings_belong_to_a_thread():
         assert seen == [True]
 
 
-# ------------------------------------------------------------------------------------- re-entrance
+# ------------------------------------------------------------------------------------ re-entrance
 def test_a_jitted_function_calls_itself_for_another_shape_while_it_is_traced():
     @fl.jit
     def f(x):
@@ -287,7 +291,7 @@ def test_gradients_inside_a_function_that_is_being_traced():
     same(newton(np.float64(1.0) * fnp.ones((), "float64")), np.sqrt(2))
 
 
-# ------------------------------------------------------------------------------- values that escape
+# ----------------------------------------------------------------------------- values that escape
 def leak(transform):
     kept = []
 

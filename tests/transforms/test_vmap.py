@@ -17,7 +17,7 @@ def arange(*shape):
     return fnp.asarray(np.arange(float(np.prod(shape))).reshape(shape))
 
 
-# ------------------------------------------------------------------------------------------- in_axes
+# ---------------------------------------------------------------------------------------- in_axes
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3, np.int64(1)])
 def test_every_input_axis(axis):
     x = arange(2, 3, 4)
@@ -53,14 +53,17 @@ def test_in_axes_as_trees():
 
 
 def test_whole_arguments_may_be_any_object():
-    same(fl.vmap(lambda x, how: x * len(how), in_axes=(0, None))(arange(3), "twice"), 5 * np.arange(3.0))
+    same(
+        fl.vmap(lambda x, how: x * len(how), in_axes=(0, None))(arange(3), "twice"),
+        5 * np.arange(3.0),
+    )
 
 
 def test_keyword_arguments_are_mapped_over_axis_0():
     same(fl.vmap(lambda x, y: x * y)(arange(3), y=arange(3)), np.arange(3.0) ** 2)
 
 
-# ------------------------------------------------------------------------------------------ out_axes
+# --------------------------------------------------------------------------------------- out_axes
 def test_out_axes_as_trees():
     f = fl.vmap(lambda x: {"a": x, "b": (x * 2, 1.5)}, out_axes={"a": 1, "b": (0, None)})
     out = f(arange(3, 2))
@@ -74,7 +77,7 @@ def test_constant_outputs_are_repeated():
     same(fl.vmap(lambda x: fnp.ones(2), out_axes=1)(arange(3)), np.ones((2, 3)))
 
 
-# -------------------------------------------------------------------------------------------- sizes
+# ------------------------------------------------------------------------------------------ sizes
 @pytest.mark.parametrize("size", [0, 1, 5])
 def test_every_size(size):
     x = arange(size, 2)
@@ -92,7 +95,7 @@ def test_axis_size():
         fl.vmap(lambda x: x, axis_size=4)(arange(3))
 
 
-# ------------------------------------------------------------------------------------------ nesting
+# ---------------------------------------------------------------------------------------- nesting
 def test_all_pairs():
     x, y = arange(3), arange(4)
     table = fl.vmap(fl.vmap(lambda a, b: a - b, in_axes=(None, 0)), in_axes=(0, None))(x, y)
@@ -124,32 +127,36 @@ def test_unbatched_parts_of_a_jitted_function_stay_unbatched():
     same(out[1], 2 * np.arange(2.0))
 
 
-# ------------------------------------------------------------------------------------------- errors
+# ----------------------------------------------------------------------------------------- errors
 def f_xy(x, y):
     return x
+
+
+VALUE, AXIS = errors.TransformError, errors.AxisError
+X = arange(3)
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: fl.vmap(f_xy, in_axes=(0,))(arange(3), arange(3)), "TransformError", "has 1 entries for 2"),
-        (lambda: fl.vmap(f_xy, in_axes=(0, "a"))(arange(3), arange(3)), "TransformError", "got str 'a'"),
-        (lambda: fl.vmap(f_xy, in_axes=(0, 1))(arange(3), arange(3)), "AxisError", "axis 1 of y"),
-        (lambda: fl.vmap(f_xy)(arange(3), 2.0), "AxisError", "y, which is a scalar. Use None"),
-        (lambda: fl.vmap(f_xy)(arange(3), y=2.0), "AxisError", "Pass it by position, with None"),
-        (lambda: fl.vmap(f_xy, in_axes=None)(arange(3), 1), "TransformError", "nothing is mapped"),
-        (lambda: fl.vmap(lambda: 1.0)(), "TransformError", "there are no arguments"),
-        (lambda: fl.vmap(lambda x: x, out_axes=2)(arange(3)), "AxisError", "1 dimension"),
-        (lambda: fl.vmap(lambda x: x, out_axes=None)(arange(3)), "TransformError", "out_axes is None"),
-        (lambda: fl.vmap(lambda x: x, out_axes="a")(arange(3)), "TransformError", "out_axes must be"),
-        (lambda: fl.vmap(lambda x: (x, x), out_axes=(0,))(arange(3)), "TransformError", "does not fit"),
-        (lambda: fl.vmap(lambda x: {"a": x}, out_axes={"b": 0})(arange(3)), "TransformError", "does not fit"),
-        (lambda: fl.vmap(lambda x: x, in_axes={"a": 0})(arange(3)), "TransformError", "does not fit"),
-        (lambda: fl.vmap(lambda p: p["w"], in_axes=({"w": (0, 0)},))({"w": arange(3)}), "TransformError",
+        (lambda: fl.vmap(f_xy, in_axes=(0,))(X, X), VALUE, "has 1 entries for 2"),
+        (lambda: fl.vmap(f_xy, in_axes=(0, "a"))(X, X), VALUE, "got str 'a'"),
+        (lambda: fl.vmap(f_xy, in_axes=(0, 1))(X, X), AXIS, "axis 1 of y"),
+        (lambda: fl.vmap(f_xy)(X, 2.0), AXIS, "y, which is a scalar. Use None"),
+        (lambda: fl.vmap(f_xy)(X, y=2.0), AXIS, "Pass it by position, with None"),
+        (lambda: fl.vmap(f_xy, in_axes=None)(X, 1), VALUE, "nothing is mapped"),
+        (lambda: fl.vmap(lambda: 1.0)(), VALUE, "there are no arguments"),
+        (lambda: fl.vmap(lambda x: x, out_axes=2)(X), AXIS, "1 dimension"),
+        (lambda: fl.vmap(lambda x: x, out_axes=None)(X), VALUE, "out_axes is None"),
+        (lambda: fl.vmap(lambda x: x, out_axes="a")(X), VALUE, "out_axes must be"),
+        (lambda: fl.vmap(lambda x: (x, x), out_axes=(0,))(X), VALUE, "does not fit"),
+        (lambda: fl.vmap(lambda x: {"a": x}, out_axes={"b": 0})(X), VALUE, "does not fit"),
+        (lambda: fl.vmap(lambda x: x, in_axes={"a": 0})(X), VALUE, "does not fit"),
+        (lambda: fl.vmap(lambda p: p["w"], in_axes=({"w": (0, 0)},))({"w": X}), VALUE,
          r"at in_axes\[0\]\['w'\] it is a tuple"),
-        (lambda: fl.vmap(lambda x: "text")(arange(3)), "TreeError", "returned a str at output"),
+        (lambda: fl.vmap(lambda x: "text")(X), errors.TreeError, "returned a str at output"),
     ],
 )  # fmt: skip
 def test_errors(call, error, message):
-    with pytest.raises(getattr(errors, error), match=message):
+    with pytest.raises(error, match=message):
         call()

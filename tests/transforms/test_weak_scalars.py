@@ -1,4 +1,4 @@
-"""Python scalars: the same program gives the same dtypes in every mode, and float64 keeps its digits."""
+"""Python scalars: one program gives the same dtypes in every mode; float64 keeps its digits."""
 
 import operator
 
@@ -45,7 +45,12 @@ def modes(f, x, s):
 @pytest.mark.parametrize("scalar", [0.1, 3, -7.25, 1 / 3, np.float64(0.7)], ids=repr)
 def test_every_mode_agrees_with_eager(op, dtype, scalar):
     x = fnp.asarray(np.array([0.5, -1.25, 3.0]), dtype)
-    for f in (op, lambda x, s: op(s, x), lambda x, s: op(x, s * 2), lambda x, s: op(x, -s) * (s + 0.1)):
+    for f in (
+        op,
+        lambda x, s: op(s, x),
+        lambda x, s: op(x, s * 2),
+        lambda x, s: op(x, -s) * (s + 0.1),
+    ):
         eager = f(x, scalar)
         assert eager.dtype.name == dtype
         for mode, got in modes(f, x, scalar).items():
@@ -62,7 +67,11 @@ def test_integers_meet_scalars_alike(dtype, scalar):
     x = fnp.asarray(np.array([1, 0, 1]), dtype)
     f = lambda x, s: x * s  # noqa: E731
     eager = f(x, scalar)
-    for got in (fl.jit(f)(x, scalar), fl.vmap(f, in_axes=(0, None))(x, scalar), fl.vjp(f, x, scalar)[0]):
+    for got in (
+        fl.jit(f)(x, scalar),
+        fl.vmap(f, in_axes=(0, None))(x, scalar),
+        fl.vjp(f, x, scalar)[0],
+    ):
         assert got.dtype == eager.dtype
         assert bits(got) == bits(eager)
 
