@@ -9,6 +9,7 @@ import numpy as np
 import program_array_templates as arrays
 import program_index_templates as indexing
 import program_integer_templates as integers
+import program_library_templates as library
 import program_templates as elementwise
 from program_builder import COMFORTABLE, FLAT, SIZES, Builder
 from program_shrink import clean
@@ -18,7 +19,7 @@ from programs import Leaf, Program
 
 TEMPLATES = {
     name: template
-    for module in (elementwise, arrays, indexing, integers)
+    for module in (elementwise, arrays, indexing, integers, library)
     for name, template in module.TEMPLATES.items()
 }
 SMALLEST, LARGEST = 5, 40

@@ -132,13 +132,17 @@ def put_extremum(b: Builder) -> None:
     )  # fmt: skip
 
 
-@template
-def put_product(b: Builder) -> None:
+def _put_rows(b: Builder, how: str) -> None:
     x = b.real(1, 2)
     n = b.shape(x)[0]
     line = tuple(int(i) for i in b.rng.permutation(n)[:2])
     value = b.real_of((len(line), *b.shape(x)[1:]), bound=2.0)
-    b.same("my.put", x, value, bound=8.0, index=(("array", line),), how="multiply", unique=True)
+    index = (("array", line),)
+    b.same("my.put", x, value, bound=8.0, index=index, how=how, unique=True)
+
+
+for _name in ("set", "multiply"):
+    TEMPLATES[f"put_rows_{_name}"] = partial(_put_rows, how=_name)
 
 
 @template

@@ -186,6 +186,13 @@ def einsum(B: Any, *xs: Any, spec: str) -> Any:
 
 
 @composite
+def library(B: Any, *xs: Any, name: str, params: tuple[tuple[str, Any], ...]) -> Any:
+    """A function of the NumPy namespace; tuples among its params stand for arrays."""
+    given = {k: B.array(np.array(v)) if isinstance(v, tuple) else v for k, v in params}
+    return getattr(B.np, name)(*xs, **given)
+
+
+@composite
 def masked(B: Any, x: Any, *, key: int) -> Any:
     """A boolean mask that is known while tracing."""
     mask = drawn(key, x.shape, "b1")
