@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import numpy as np
 
 from functorch_lite.core.array import Array, Tracer, raise_escaped
 from functorch_lite.core.aval import Aval
-from functorch_lite.core.trace import state
+from functorch_lite.core.trace import run_again, state
 from functorch_lite.errors import DeviceError, DtypeError, FunctorchLiteError
 
 _new = object.__new__
@@ -202,7 +202,7 @@ class Op:
             try:
                 out = state.run(self.eager, *map(_get_data, args), **params)
             except Exception as error:
-                self._diagnose(error, args, params)
+                out = self._recover(error, args, params)
             if out.__class__ is _ndarray:
                 array = _new(Array)
                 array._data = out
@@ -275,10 +275,8 @@ class Op:
         """Position of the i-th argument inside the variadic operand (0 for ordinary ones)."""
         return max(0, i - (len(self.operands) - 1))
 
-    def _diagnose(
-        self, error: Exception, args: tuple[Any, ...], params: dict[str, Any]
-    ) -> NoReturn:
-        """Turn a failure of the eager implementation into an error that says what was wrong."""
+    def _recover(self, error: Exception, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Explain a failure of the eager implementation; run it again if it never began."""
         for arg in args:
             if isinstance(arg, Tracer):
                 raise_escaped(arg, self.name)
@@ -293,7 +291,8 @@ class Op:
             self.aval(*[a.aval for a in args], **params)
         except FunctorchLiteError as better:
             raise better from None
-        raise error
+        datas = [a._data for a in args]
+        return run_again(error, self.eager_for(namespace_of(datas)), *datas, **params)
 
 
 def _wrap_any(data: Any) -> Array:
@@ -359,7 +358,7 @@ def _call_on_device(self: Op, *args: Any, **params: Any) -> Any:
                     datas = scalars_to(xp, datas)
                 out = state.run(self.eager_for(xp), *datas, **params)
             except Exception as error:
-                self._diagnose(error, args, params)
+                out = self._recover(error, args, params)
             return tuple(map(_wrap_any, out)) if self.multi else _wrap_any(out)
         state.trace = trace.parent
         return trace.process(self, args, params)

@@ -63,6 +63,19 @@ def quiet_runner() -> Callable[..., Any]:
     return context.run
 
 
+def run_again(error: Exception, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` after ``state.run`` refused because this thread is inside it already.
+
+    A signal handler, a finalizer or a debugger may apply an op while another one is running.
+
+    Raises:
+        Exception: ``error`` itself, if it means anything else.
+    """
+    if isinstance(error, RuntimeError) and str(error).startswith("cannot enter context"):
+        return quiet_runner()(function, *args, **kwargs)
+    raise error
+
+
 class Trace:
     """An interpreter of ops: what a transform does with each of them.
 

@@ -26,7 +26,7 @@ from functorch_lite.core.array import (
 from functorch_lite.core.aval import make_aval
 from functorch_lite.core.graph import free_tracers
 from functorch_lite.core.op import check_same_device
-from functorch_lite.core.trace import function_name, state
+from functorch_lite.core.trace import function_name, run_again, state
 from functorch_lite.driver.programs import BACKENDS, DEFAULT_BACKEND
 from functorch_lite.driver.statics import complete_statics, static_key
 from functorch_lite.driver.traces import CacheInfo, Entry, Lowered, TraceRecord, reason_for
@@ -106,11 +106,12 @@ class Jitted:
         graph = entry.graph
         if state.trace is None and not any(isinstance(x, Tracer) for x in arrays):
             program = graph.memo.get("program") or program_of(graph)
+            raw = [x._data for x in arrays]
             try:
-                datas = state.run(program, *[x._data for x in arrays])
-            except Exception:
+                datas = state.run(program, *raw)
+            except Exception as error:
                 check_same_device(self._label, [*arrays, *graph.consts.values()])
-                raise
+                datas = run_again(error, program, *raw)
             outs: Sequence[Any] = [wrap(_array(d)) for d in datas]
         else:
             for x in arrays:

@@ -291,6 +291,26 @@ def test_gradients_inside_a_function_that_is_being_traced():
     same(newton(np.float64(1.0) * fnp.ones((), "float64")), np.sqrt(2))
 
 
+def test_an_op_may_be_interrupted_by_others():
+    # As a signal handler, a finalizer or a debugger does: ops run while the eager part of one runs.
+    op = fl.core.op.REGISTRY["sin"]
+    was, seen = op.eager, []
+
+    def interrupted(x):
+        seen.append(fl.grad(lambda y: fnp.cos(y) * y)(0.0))
+        seen.append(fl.jit(lambda y: y + 1)(1.0))
+        with pytest.raises(errors.ShapeError):
+            fnp.ones(2) + fnp.ones(3)
+        return was(x)
+
+    try:
+        op.eager = interrupted
+        same(fnp.sin(fnp.zeros(2)), [0, 0])
+    finally:
+        op.eager = was
+    assert [float(x) for x in seen] == [1, 2]
+
+
 # ----------------------------------------------------------------------------- values that escape
 def leak(transform):
     kept = []
