@@ -1,4 +1,4 @@
-"""functorch_lite: immutable arrays with composable ``grad``, ``vmap`` and ``jit``, over NumPy and CuPy.
+"""Immutable arrays with composable ``grad``, ``vmap`` and ``jit``, over NumPy and CuPy.
 
 >>> import functorch_lite as fl
 >>> import functorch_lite.numpy as fnp

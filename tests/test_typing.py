@@ -11,8 +11,9 @@ beartype = pytest.importorskip("beartype").beartype
 
 @jaxtyped(typechecker=beartype)
 def linear(
-    x: Float[Array, "batch features"], w: Float[Array, "features out"]
-) -> Float[Array, "batch out"]:
+    x: Float[Array, "batch features"],  # noqa: F722
+    w: Float[Array, "features out"],  # noqa: F722
+) -> Float[Array, "batch out"]:  # noqa: F722
     return x @ w
 
 

@@ -200,7 +200,7 @@ def elementwise(
         out.shape, out.dtype, out.weak = shape, dtype, False
         return out
 
-    legal = _Legal(kinds)
+    legal = frozenset(d for d in DTYPES if kind_of(d) in kinds)
 
     def batch(size: int, args: list[Array], batched: list[bool], params: dict[str, Any]) -> Array:
         rank = max(len(a.shape) - b for a, b in zip(args, batched, strict=True))
@@ -225,13 +225,6 @@ def elementwise(
 
 
 _BOOL = np.dtype(np.bool_)
-
-
-class _Legal(dict):  # type: ignore[type-arg]
-    """Memo of which dtypes a set of kinds admits; ``dtype in legal`` stays in C after the first time."""
-
-    def __init__(self, kinds: str) -> None:
-        super().__init__({d: True for d in DTYPES if kind_of(d) in kinds})
 
 
 def _broadcast(name: str, operands: tuple[str, ...], avals: tuple[Aval, ...]) -> tuple[int, ...]:

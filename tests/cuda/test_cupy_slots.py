@@ -1,4 +1,4 @@
-"""Every op has an implementation over CuPy: its names exist there, and on a GPU its values agree."""
+"""Every op has a CuPy implementation: its names exist, and on a GPU its values agree."""
 
 import ast
 import inspect
