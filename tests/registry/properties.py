@@ -31,7 +31,7 @@ VALUE_TOLERANCE = {
 }  # fmt: skip
 # Derivatives in few digits against float64 at the same point: a handful of roundings.
 COARSE = {"float16": 2e-2, "bfloat16": 1e-1, "float32": 1e-4}
-STEP = 2e-4
+STEPS = (2e-4, 4e-6)
 EXACT_LINEAR = 1e-10
 FROM_DIFFERENCE = 1e-7
 
@@ -128,14 +128,34 @@ def float64_outputs(case: Case) -> list[int]:
     return [k for k, y in enumerate(outs) if y.dtype == np.float64]
 
 
-def difference(f: Function, xs: Sequence[np.ndarray], ts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def difference(
+    f: Function, xs: Sequence[np.ndarray], ts: Sequence[np.ndarray], step: float
+) -> list[np.ndarray]:
     """Derivative of f along ts from central differences of fourth order."""
 
     def at(steps: int) -> list[np.ndarray]:
-        return evaluate_raw(f, [x + steps * STEP * t for x, t in zip(xs, ts, strict=True)])
+        return evaluate_raw(f, [x + steps * step * t for x, t in zip(xs, ts, strict=True)])
 
     values = zip(at(1), at(-1), at(2), at(-2), strict=True)
-    return [np.asarray((8 * (a - b) - (c - d)) / (12 * STEP)) for a, b, c, d in values]
+    return [np.asarray((8 * (a - b) - (c - d)) / (12 * step)) for a, b, c, d in values]
+
+
+def assert_differences(
+    f: Function, xs: Any, ts: Any, dots: Sequence[np.ndarray], what: str
+) -> None:
+    """``dots`` are the differences of f; of a finer step where a kink lies within the stencil."""
+    values = evaluate_raw(f, xs)
+    scales = [float(np.abs(y).max()) if y.size else 0.0 for y in values]
+    for step in STEPS:
+        try:
+            wants = difference(f, xs, ts, step)
+            for k, (d, want) in enumerate(zip(dots, wants, strict=True)):
+                assert_close(d, want, FROM_DIFFERENCE, f"{what}, output {k}", scales[k])
+        except AssertionError:
+            if step == STEPS[-1]:
+                raise
+        else:
+            return
 
 
 def derivative(f: Function, xs: Sequence[Any], ts: Sequence[Any]) -> list[np.ndarray]:
@@ -245,14 +265,12 @@ def check_jvp(case: Case) -> None:
         for d, y in zip(dots, values, strict=True):
             tangent_dtype = y.dtype if is_float(y.dtype) else float0
             assert (d.shape, d.dtype) == (y.shape, tangent_dtype), f"{case}: tangent {d.dtype}"
+        what = f"jvp of {case} by operands {chosen}"
+        found = [dots[k] for k in outputs]
         if case.op.name in registry_cases.ZERO_BY_DEFINITION:
-            wants = [np.zeros_like(values[k]) for k in outputs]
+            assert not any(d.any() for d in found), f"{what}: {found}"
         else:
-            wants = difference(restrict(case, chosen, outputs), xs, ts)
-        for k, want in zip(outputs, wants, strict=True):
-            scale = float(np.abs(values[k]).max()) if values[k].size else 0.0
-            what = f"jvp of {case} by operands {chosen}, output {k}"
-            assert_close(dots[k], want, FROM_DIFFERENCE, what, scale)
+            assert_differences(restrict(case, chosen, outputs), xs, ts, found, what)
 
 
 def assert_refused(case: Case) -> None:
@@ -308,11 +326,7 @@ def check_second_order(case: Case) -> None:
         (forward_of(f, count), [*xs, *seeds], "jvp"),
     ):
         ts = [random_like(x, rng) for x in point]
-        values = evaluate_raw(g, point)
-        found, want = derivative(g, point, ts), difference(g, point, ts)
-        for d, w, y in zip(found, want, values, strict=True):
-            scale = float(np.abs(y).max()) if y.size else 0.0
-            assert_close(d, w, FROM_DIFFERENCE, f"jvp of {what} of {case}", scale)
+        assert_differences(g, point, ts, derivative(g, point, ts), f"jvp of {what} of {case}")
         assert_adjoint(g, point, ts, rng, f"vjp of {what} of {case}")
 
 
