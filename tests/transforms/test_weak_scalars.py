@@ -168,3 +168,12 @@ def test_scalars_of_one_kind_share_a_trace():
 def test_too_large_an_int_says_so():
     with pytest.raises(OverflowError, match="does not fit into int64"):
         fl.jit(lambda n: n)(2**70)
+
+
+def test_a_weak_number_and_a_strong_one_of_its_dtype_are_traced_apart():
+    f = fl.jit(lambda x, s: x * s)
+    x = fnp.ones(2, "float16")
+    assert f(x, 0.5).dtype == np.float16
+    assert f(x, np.array(0.5)).dtype == np.float64
+    assert f(x, np.float64(0.5)).dtype == np.float16
+    assert f(x, fnp.asarray(0.5)).dtype == np.float32
