@@ -323,6 +323,23 @@ def gpu_among(args: Sequence[Any]) -> str | None:
     return None
 
 
+class allocating_beside:
+    """Context in which ops without operands allocate where values live; free without GPU arrays."""
+
+    __slots__ = ("place", "was")
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.place = gpu_among(values) if devices_enabled() else None
+
+    def __enter__(self) -> None:
+        self.was = state.device
+        if self.place is not None:
+            state.device = self.place
+
+    def __exit__(self, *exc: object) -> None:
+        state.device = self.was
+
+
 def check_same_device(name: str, args: Sequence[Any]) -> None:
     """Raise if the operands of ``name`` live on different devices; scalars go anywhere."""
     places = [(i, device_of(a._data)) for i, a in enumerate(args) if a.ndim]

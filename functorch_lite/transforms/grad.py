@@ -12,7 +12,8 @@ from functorch_lite.core import tree
 from functorch_lite.core.array import Array, lift, wrap
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import float0, is_complex, is_float
-from functorch_lite.core.trace import function_name
+from functorch_lite.core.op import devices_enabled, gpu_among
+from functorch_lite.core.trace import function_name, state
 from functorch_lite.errors import GradientError, TreeError
 from functorch_lite.ops import cast, full
 from functorch_lite.transforms.arguments import (
@@ -45,6 +46,7 @@ class Recording:
         "out_tree",
         "out_weak",
         "outs",
+        "place",
         "roots",
     )
 
@@ -71,23 +73,37 @@ class Recording:
         self.nodes = [o.node if type(o) is GradTracer and o._trace is trace else None for o in outs]
         self.outs = [_primal(o, trace) for o in outs]
         self.out_avals = [make_aval(o.shape, o.dtype) for o in self.outs]
+        self.place = gpu_among([*flat.arrays, *self.outs]) if devices_enabled() else None
         if has_aux:
             self.aux = tree.map(lambda x: _aux(x, trace), self.aux)
 
-    def pull(self, cts: Sequence[Any]) -> list[Any]:
-        """Cotangent of every input leaf; zeros where nothing reached, float0 for integers."""
-        seeds = [(n, ct) for n, ct in zip(self.nodes, cts, strict=True) if n is not None]
-        found = backward(seeds)
-        grads: list[Any] = []
-        for root, aval, weak in zip(self.roots, self.in_avals, self.in_weak, strict=True):
-            if root is None:
-                grads.append(wrap(np.zeros(aval.shape, float0)))
-                continue
-            g = found.get(root)
-            if g is None:
-                g = full(shape=aval.shape, dtype=aval.dtype, value=0)
-            grads.append(finish(g, weak))
-        return grads
+    def pull(self, cts: Sequence[Any] | None = None) -> list[Any]:
+        """Cotangent of every input leaf; zeros where nothing reached, float0 for integers.
+
+        Args:
+            cts: one cotangent per output leaf; ones by default.
+        """
+        was = state.device
+        if self.place is not None:
+            state.device = self.place
+        try:
+            if cts is None:
+                cts = [full(shape=a.shape, dtype=a.dtype, value=1) for a in self.out_avals]
+            seeds = [(n, ct) for n, ct in zip(self.nodes, cts, strict=True) if n is not None]
+            found = backward(seeds)
+            return [
+                finish(self._gradient(found, root, aval), weak)
+                for root, aval, weak in zip(self.roots, self.in_avals, self.in_weak, strict=True)
+            ]
+        finally:
+            state.device = was
+
+    @staticmethod
+    def _gradient(found: dict[Node, Any], root: Node | None, aval: Aval) -> Any:
+        if root is None:
+            return wrap(np.zeros(aval.shape, float0))
+        g = found.get(root)
+        return full(shape=aval.shape, dtype=aval.dtype, value=0) if g is None else g
 
     def result(self) -> Any:
         """The function's outputs as a tree; they are handed over once."""
@@ -216,8 +232,8 @@ def value_and_grad(
                 if not is_float(x.dtype):
                     _reject_argument(x, leaf_paths(f, chosen, nums)[i], label)
         record = Recording(partial_f, flat, label, has_aux, name)
-        aval = _scalar_output(record, name, label)
-        grads = flat.unflatten(record.pull([full(shape=(), dtype=aval.dtype, value=1)]))
+        _check_scalar(record, name, label)
+        grads = flat.unflatten(record.pull())
         result = grads[0] if isinstance(argnums, (int, np.integer)) else grads
         value = record.result()
         return ((value, record.aux), result) if has_aux else (value, result)
@@ -235,7 +251,7 @@ def _reject_argument(x: Any, path: str, label: str) -> None:
     )
 
 
-def _scalar_output(record: Recording, name: str, label: str) -> Aval:
+def _check_scalar(record: Recording, name: str, label: str) -> None:
     if record.out_tree.num_leaves != 1 or record.out_tree != tree.structure(0):
         if record.out_tree == tree.structure(None):
             raise GradientError(
@@ -259,7 +275,6 @@ def _scalar_output(record: Recording, name: str, label: str) -> Aval:
             f"{label}: {name} must return a floating-point scalar, got {out.dtype.name}. Convert "
             "it with .astype('float32') if a gradient makes sense."
         )
-    return out
 
 
 def grad(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core import tree
+from functorch_lite.core import device, tree
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.dtypes import is_complex, is_float
 from functorch_lite.core.trace import function_name
@@ -37,7 +37,7 @@ def _basis(leaves: Sequence[Array]) -> list[Array]:
     for x, size in zip(leaves, sizes, strict=True):
         rows = np.zeros((total, size), x.dtype)
         rows[start : start + size] = np.eye(size, dtype=x.dtype)
-        out.append(wrap(rows.reshape(total, *x.shape)))
+        out.append(device.put(wrap(rows.reshape(total, *x.shape)), device.of(x)))
         start += size
     return out
 

@@ -12,7 +12,7 @@ from functorch_lite.core.array import Array, is_arraylike, is_weak, lift, wrap
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import float0, is_complex, is_float
 from functorch_lite.core.graph import Eqn, Graph, Var
-from functorch_lite.core.op import NOT_DIFFERENTIABLE, Whole
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, Whole, allocating_beside
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError, TransformError, TreeError
 from functorch_lite.ops import add, cast, full
@@ -43,8 +43,8 @@ def jvp(
     Args:
         f: function of trees of arrays.
         primals: tuple of arguments.
-        tangents: tuple of the same structure, shapes and dtypes; for integer leaves anything
-        (ignored). has_aux: ``f`` returns ``(output, aux)``.
+        tangents: tuple of the same structure, shapes and dtypes; for integer leaves anything.
+        has_aux: ``f`` returns ``(output, aux)``.
 
     Returns:
         ``(output, output_tangent)``, or ``(output, output_tangent, aux)``.
@@ -79,10 +79,9 @@ def jvp(
         outs, weak, out_tree = outputs_as_arrays(out, name, label)
     if has_aux:
         aux = tree.map(lambda x: _aux(x, trace), aux)
-    values, dots = [], []
-    for o, w in zip(outs, weak, strict=True):
-        values.append(finish(_primal(o, trace), w))
-        dots.append(finish(_tangent(o, trace), w))
+    values = [finish(_primal(o, trace), w) for o, w in zip(outs, weak, strict=True)]
+    with allocating_beside([*flat.arrays, *values]):
+        dots = [finish(_tangent(o, trace), w) for o, w in zip(outs, weak, strict=True)]
     result = tree.unflatten(out_tree, values), tree.unflatten(out_tree, dots)
     return (*result, aux) if has_aux else result
 

@@ -16,7 +16,7 @@ from typing import Any
 from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import is_complex, is_inexact
-from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole, devices_enabled, gpu_among
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import Source, Trace, source_here, state
 from functorch_lite.errors import GradientError, NonConcreteError
 from functorch_lite.ops import add
@@ -271,9 +271,7 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
         else:
             cts[node] = add(have, ct)
 
-    was, source, device = state.backward, state.source, state.device
-    if devices_enabled():
-        state.device = gpu_among([ct for _, ct in seeds]) or device
+    was, source = state.backward, state.source
     try:
         for node, ct in seeds:
             put(node, ct)
@@ -293,7 +291,7 @@ def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:
                 if parent is not None and g is not None:
                     put(parent, g)
     finally:
-        state.backward, state.source, state.device = was, source, device
+        state.backward, state.source = was, source
     return roots
 
 
