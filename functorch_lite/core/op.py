@@ -124,6 +124,18 @@ class Whole:
         self.saves = saves
 
 
+class Shared:
+    """An output of a batching rule that is the same for every example and lacks the mapped axis.
+
+    Only ops with several outputs return it.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 def whole_vjp(fn: Callable[..., Any], saves: tuple[str, ...] = ()) -> Whole:
     """Reverse rule for all operands at once; see :class:`Whole`."""
     return Whole(fn, saves)

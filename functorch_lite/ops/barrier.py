@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from functorch_lite.core.aval import Aval
+from functorch_lite.core.op import Shared
 from functorch_lite.ops.families import Whole, define, whole_vjp
-from functorch_lite.ops.shape import with_batch
 
 
 def _identity(xp: Any, *xs: Any) -> tuple[Any, ...]:
@@ -33,9 +33,8 @@ def _vjp(ct: Any, ans: Any, args: Any, params: Any, wants: Any) -> list[Any]:
 
 
 def _batch(size: int, args: Any, batched: Any, params: Any) -> Any:
-    return optimization_barrier(
-        *[with_batch(a, b, size) for a, b in zip(args, batched, strict=True)]
-    )
+    outs = optimization_barrier(*args)
+    return tuple(o if b else Shared(o) for o, b in zip(outs, batched, strict=True))
 
 
 optimization_barrier = define(

@@ -7,7 +7,7 @@ from typing import Any
 
 from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.op import Op
+from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.trace import Trace
 from functorch_lite.errors import NonConcreteError
 from functorch_lite.ops import broadcast_to
@@ -42,15 +42,6 @@ class BatchTracer(Tracer):
 
     def __repr__(self) -> str:
         return f"BatchTracer(shape={self.shape}, dtype={self.dtype.name}, in {self._trace.label})"
-
-
-class Shared:
-    """An output of a batching rule that is the same for every example and lacks the mapped axis."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Array) -> None:
-        self.value = value
 
 
 class BatchTrace(Trace):

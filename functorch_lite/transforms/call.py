@@ -14,11 +14,11 @@ from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Eqn, Graph, Var, close, evaluate, reference_program
-from functorch_lite.core.op import Op, Whole
+from functorch_lite.core.op import Op, Shared, Whole
 from functorch_lite.core.trace import source_here
 from functorch_lite.errors import ShapeError
 from functorch_lite.ops import full
-from functorch_lite.transforms.batch import BatchTrace, BatchTracer, Shared
+from functorch_lite.transforms.batch import BatchTrace, BatchTracer
 from functorch_lite.transforms.forward import JVPTrace, JVPTracer
 from functorch_lite.transforms.reverse import GradTrace, GradTracer, backward
 from functorch_lite.transforms.stage import StageTrace, StageTracer, stage
