@@ -18,7 +18,14 @@ import numpy as np
 from functorch_lite.core.array import Array, Tracer, wrap
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import bfloat16, float0
-from functorch_lite.core.op import REGISTRY, Op, check_same_device, namespace_of, output_avals
+from functorch_lite.core.op import (
+    REGISTRY,
+    Op,
+    check_same_device,
+    devices_enabled,
+    namespace_of,
+    output_avals,
+)
 from functorch_lite.core.trace import Source, location_of, state
 from functorch_lite.errors import FunctorchLiteError, GraphError
 
@@ -145,35 +152,54 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
 
     Every value is dropped after its last use. It runs on the device of its inputs and constants.
     """
+    slots: dict[Var, int] = {}
+    for v in (*graph.inputs, *graph.consts, *(v for e in graph.eqns for v in e.outputs)):
+        slots.setdefault(v, len(slots))
     last: dict[Var, int] = {}
     for i, eqn in enumerate(graph.eqns):
         for v in (*eqn.inputs, *eqn.outputs):
             last[v] = i
     keep = {*graph.outputs, *graph.inputs, *graph.consts}
-    consts = {v: c._data for v, c in graph.consts.items()}
     steps = []
     for i, eqn in enumerate(graph.eqns):
         values = dict.fromkeys((*eqn.inputs, *eqn.outputs))
-        dead = [v for v in values if last[v] == i and v not in keep]
-        steps.append((eqn.op, eqn.inputs, eqn.outputs, eqn.params, dead))
+        dead = tuple(slots[v] for v in values if last[v] == i and v not in keep)
+        ins = tuple(slots[v] for v in eqn.inputs)
+        outs = tuple(slots[v] for v in eqn.outputs)
+        steps.append((eqn.op, ins, outs, eqn.params, dead))
+    consts = tuple(c._data for c in graph.consts.values())
+    blank = [None] * (len(slots) - len(graph.inputs) - len(consts))
+    results = tuple(slots[v] for v in graph.outputs)
+    plans: dict[Any, Any] = {}
+
+    def plan_for(xp: Any) -> Any:
+        """Eager functions and constants of an array namespace."""
+        if xp not in plans:
+            plans[xp] = (
+                [(op.eager_for(xp), op.multi, *rest) for op, *rest in steps],
+                consts if xp is np else tuple(map(xp.asarray, consts)),
+            )
+        return plans[xp]
 
     def program(*datas: Any) -> tuple[Any, ...]:
-        xp = namespace_of([*datas, *consts.values()])
-        env = dict(zip(graph.inputs, datas, strict=True))
-        env.update(consts)
+        xp = namespace_of((*datas, *consts)) if devices_enabled() else np
         if xp is not np:
             check_same_device(graph.name, [wrap(d) for d in datas])
-            env = {v: xp.asarray(d) for v, d in env.items()}
-        for op, inputs, outputs, params, dead in steps:
-            out = op.eager_for(xp)(*[env[v] for v in inputs], **params)
-            if op.multi:
-                env.update(zip(outputs, out, strict=True))
+            datas = tuple(map(xp.asarray, datas))
+        plan, constants = plan_for(xp)
+        env = [*datas, *constants, *blank]
+        get = env.__getitem__
+        for eager, multi, ins, outs, params, dead in plan:
+            out = eager(*map(get, ins), **params)
+            if multi:
+                for k, slot in enumerate(outs):  # no name of its own: a result may die at once
+                    env[slot] = out[k]
             else:
-                env[outputs[0]] = out
+                env[outs[0]] = out
             del out
-            for v in dead:
-                del env[v]
-        return tuple(env[v] for v in graph.outputs)
+            for slot in dead:
+                env[slot] = None
+        return tuple([env[slot] for slot in results])
 
     return program
 

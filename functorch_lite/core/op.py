@@ -220,7 +220,7 @@ class Op:
                 array._data = out
                 return array
             if self.multi:
-                return tuple(map(_wrap_any, out))
+                return tuple(map(wrap_result, out))
             array = _new(Array)
             array._data = _asarray(out) if isinstance(out, np.generic) else out
             return array
@@ -307,7 +307,8 @@ class Op:
         return run_again(error, self.eager_for(namespace_of(datas)), *datas, **params)
 
 
-def _wrap_any(data: Any) -> Array:
+def wrap_result(data: Any) -> Array:
+    """An Array around what an eager function returned: an array, or a NumPy scalar for shape ()."""
     array = _new(Array)
     array._data = _asarray(data) if isinstance(data, np.generic) else data
     return array
@@ -388,7 +389,7 @@ def _call_on_device(self: Op, *args: Any, **params: Any) -> Any:
                 out = state.run(self.eager_for(xp), *datas, **params)
             except Exception as error:
                 out = self._recover(error, args, params)
-            return tuple(map(_wrap_any, out)) if self.multi else _wrap_any(out)
+            return tuple(map(wrap_result, out)) if self.multi else wrap_result(out)
         state.trace = trace.parent
         return trace.process(self, args, params)
     finally:

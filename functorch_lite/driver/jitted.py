@@ -7,10 +7,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
+from operator import attrgetter
 from types import MethodType
 from typing import Any
-
-import numpy as np
 
 from functorch_lite.core import tree
 from functorch_lite.core.array import (
@@ -21,11 +20,10 @@ from functorch_lite.core.array import (
     lift,
     make_weak,
     raise_escaped,
-    wrap,
 )
 from functorch_lite.core.aval import make_aval
 from functorch_lite.core.graph import free_tracers
-from functorch_lite.core.op import check_same_device
+from functorch_lite.core.op import check_same_device, wrap_result
 from functorch_lite.core.trace import function_name, run_again, state
 from functorch_lite.driver.programs import BACKENDS, DEFAULT_BACKEND
 from functorch_lite.driver.statics import complete_statics, static_key
@@ -45,6 +43,7 @@ from functorch_lite.transforms.stage import StageTrace
 __all__ = ["Jitted", "clear_caches", "disable_jit", "jit"]
 
 UNKEPT_RECORDS = 16
+_get_data = attrgetter("_data")
 _live: weakref.WeakSet[Jitted] = weakref.WeakSet()
 
 
@@ -103,24 +102,31 @@ class Jitted:
             ) from None
 
     def _run(self, entry: Entry, arrays: list[Array]) -> Any:
-        graph = entry.graph
-        if state.trace is None and not any(isinstance(x, Tracer) for x in arrays):
-            program = graph.memo.get("program") or program_of(graph)
-            raw = [x._data for x in arrays]
+        datas = None
+        if state.trace is None:
             try:
-                datas = state.run(program, *raw)
-            except Exception as error:
-                check_same_device(self._label, [*arrays, *graph.consts.values()])
-                datas = run_again(error, program, *raw)
-            outs: Sequence[Any] = [wrap(_array(d)) for d in datas]
-        else:
+                datas = list(map(_get_data, arrays))
+            except AttributeError:  # an escaped tracer, reported below
+                pass
+        if datas is None:
             for x in arrays:
                 if isinstance(x, Tracer) and not x._trace.alive:
                     raise_escaped(x, self._label)
-            outs = call_graph(graph, arrays)
+            outs: Sequence[Any] = call_graph(entry.graph, arrays)
+        else:
+            outs = list(map(wrap_result, self._compute(entry, arrays, datas)))
         if any(entry.out_weak):
             outs = list(map(finish, outs, entry.out_weak))
         return tree.unflatten(entry.out_tree, outs)
+
+    def _compute(self, entry: Entry, arrays: list[Array], datas: list[Any]) -> Any:
+        graph = entry.graph
+        program = graph.memo.get("program") or program_of(graph)
+        try:
+            return state.run(program, *datas)
+        except Exception as error:
+            check_same_device(self._label, [*arrays, *graph.consts.values()])
+            return run_again(error, program, *datas)
 
     # -------------------------------------------------------------------------------- signatures
     def _signature(
@@ -255,10 +261,6 @@ class Jitted:
         leaves, key, dynamic = self._signature(args, kwargs)
         entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
         return Lowered(entry.graph)
-
-
-def _array(data: Any) -> Any:
-    return np.asarray(data) if isinstance(data, np.generic) else data
 
 
 def jit(
