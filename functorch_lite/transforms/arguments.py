@@ -171,8 +171,13 @@ def finish(x: Any, weak: bool) -> Any:
 def outputs_as_arrays(out: Any, f_name: str, transform: str) -> tuple[list[Array], list[bool], Any]:
     """Flatten what the user's function returned; every leaf must be an array or a number."""
     leaves, treedef = tree.flatten(out)
-    arrays = []
+    arrays: list[Array] = []
+    weak: list[bool] = []
     for i, leaf in enumerate(leaves):
+        if isinstance(leaf, Array):
+            arrays.append(leaf)
+            weak.append(leaf.weak)
+            continue
         if not is_arraylike(leaf):
             path = tree.path_str(tree.leaves_with_path(out)[i][0])
             raise TreeError(
@@ -181,7 +186,8 @@ def outputs_as_arrays(out: Any, f_name: str, transform: str) -> tuple[list[Array
                 "the transform, or register its class with tree.register_pytree_node."
             )
         arrays.append(lift(leaf))
-    return arrays, [is_weak(x) for x in leaves], treedef
+        weak.append(is_weak(leaf))
+    return arrays, weak, treedef
 
 
 def axes_of(name: str, what: str, prefix: Any, value: Any, path: str = "") -> list[Any]:
