@@ -7,6 +7,8 @@ Array([1, 2], dtype=int32)
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from functorch_lite.lax.elementwise import (
     abs,
     acos,
@@ -78,6 +80,7 @@ from functorch_lite.lax.elementwise import (
     tan,
     tanh,
 )
+from functorch_lite.lax.precision import Precision
 from functorch_lite.lax.structure import (
     argmax,
     argmin,
@@ -123,20 +126,39 @@ from functorch_lite.lax.structure import (
     transpose,
 )
 
+_LATER = {
+    "cond": "numpy.where computes both branches and chooses, and a Python if works outside jit",
+    "switch": "numpy.select or numpy.choose computes all branches and chooses",
+    "scan": "a Python for loop works in grad, vmap and jit, which unrolls it; numpy.stack joins",
+    "fori_loop": "a Python for loop works in grad, vmap and jit, which unrolls it",
+    "while_loop": "a Python while loop works outside jit, in grad too",
+    "map": "vmap, or a Python for loop and numpy.stack",
+    "associative_scan": "cumsum, cumprod, cummax and cummin, or a Python for loop",
+}
+
+if not _TYPE_CHECKING:
+
+    def __getattr__(name):
+        text = f"module {__name__!r} has no attribute {name!r}"
+        if name in _LATER:
+            text += f": control flow comes in a later release. Until then: {_LATER[name]}."
+        raise AttributeError(text)
+
+
 __all__ = [
-    "abs", "acos", "acosh", "add", "argmax", "argmin", "asin", "asinh", "atan", "atan2", "atanh",
-    "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "broadcast", "broadcast_in_dim", "broadcasted_iota", "cbrt", "ceil", "clamp",
-    "clz", "complex", "concatenate", "conj", "convert_element_type", "cos", "cosh",
-    "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "div", "dot", "dot_general",
-    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim",
-    "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq",
-    "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "full", "full_like",
-    "ge", "gt", "imag", "index_in_dim", "integer_pow", "iota", "is_finite", "le", "log", "log1p",
-    "logistic", "lt", "max", "min", "mul", "ne", "neg", "nextafter", "optimization_barrier",
-    "pad", "population_count", "pow", "real", "reciprocal", "reduce_and", "reduce_max",
-    "reduce_min", "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round",
-    "rsqrt", "select", "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical",
-    "sign", "sin", "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "sqrt", "square",
-    "squeeze", "stop_gradient", "sub", "tan", "tanh", "top_k", "transpose",
+    "Precision", "abs", "acos", "acosh", "add", "argmax", "argmin", "asin", "asinh", "atan",
+    "atan2", "atanh", "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not",
+    "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim", "broadcasted_iota", "cbrt",
+    "ceil", "clamp", "clz", "complex", "concatenate", "conj", "convert_element_type", "cos",
+    "cosh", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "div", "dot", "dot_general",
+    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim",
+    "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc", "exp",
+    "exp2", "expand_dims", "expm1", "floor", "full", "full_like", "ge", "gt", "imag",
+    "index_in_dim", "integer_pow", "iota", "is_finite", "le", "log", "log1p", "logistic", "lt",
+    "max", "min", "mul", "ne", "neg", "nextafter", "optimization_barrier", "pad",
+    "population_count", "pow", "real", "reciprocal", "reduce_and", "reduce_max", "reduce_min",
+    "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round", "rsqrt", "select",
+    "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
+    "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "sqrt", "square", "squeeze",
+    "stop_gradient", "sub", "tan", "tanh", "top_k", "transpose",
 ]  # fmt: skip

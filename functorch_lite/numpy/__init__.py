@@ -12,6 +12,7 @@ Array(6., dtype=float32)
 from __future__ import annotations
 
 import math as _math
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from functorch_lite.core.array import Array
 from functorch_lite.core.array import Array as ndarray
@@ -205,6 +206,15 @@ from functorch_lite.numpy.elementwise import (
     true_divide,
     trunc,
 )
+from functorch_lite.numpy.files import (
+    get_printoptions,
+    load,
+    printoptions,
+    save,
+    savez,
+    set_printoptions,
+)
+from functorch_lite.numpy.index_tricks import c_, index_exp, r_, s_
 from functorch_lite.numpy.joining import (
     append,
     array_split,
@@ -398,6 +408,23 @@ from functorch_lite.numpy.statistics import (
     quantile,
 )
 
+_LATER = {
+    "linalg": "linear algebra beyond products comes in a later release. Until then: "
+    "sqrt(sum(x**2, axis)) is the norm, and NumPy's linalg works on concrete arrays, "
+    "asarray(np.linalg.solve(a, b)), outside transforms",
+    "fft": "Fourier transforms come in a later release. Until then NumPy's fft works on concrete "
+    "arrays, asarray(np.fft.fft(x)), outside transforms",
+    "vectorize": "it comes in a later release. Until then: vmap, once for each mapped axis",
+    "apply_along_axis": "it comes in a later release. Until then: vmap with in_axes and out_axes",
+}
+
+if not _TYPE_CHECKING:
+
+    def __getattr__(name):
+        hint = f": {_LATER[name]}." if name in _LATER else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+
+
 bool = bool_
 e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
 euler_gamma = 0.5772156649015329
@@ -413,7 +440,7 @@ __all__ = [
     "atleast_2d", "atleast_3d", "average", "bfloat16", "bincount", "bitwise_and", "bitwise_count",
     "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
-    "broadcast_to", "can_cast", "cbrt", "cdouble", "ceil", "choose", "clip", "column_stack",
+    "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "choose", "clip", "column_stack",
     "complex128", "complex64", "complex_", "complexfloating", "compress", "concat", "concatenate",
     "conj", "conjugate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos", "cosh",
     "count_nonzero", "cov", "cross", "csingle", "cumprod", "cumsum", "cumulative_prod",
@@ -424,24 +451,25 @@ __all__ = [
     "fill_diagonal", "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float16",
     "float32", "float64", "float_", "float_power", "floating", "floor", "floor_divide", "fmax",
     "fmin", "fmod", "frexp", "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full",
-    "full_like", "generic", "geomspace", "gradient", "greater", "greater_equal", "half",
-    "heaviside", "histogram", "histogram_bin_edges", "hsplit", "hstack", "hypot", "identity",
-    "iinfo", "imag", "indices", "inexact", "inf", "inner", "insert", "int16", "int32", "int64",
-    "int8", "int_", "integer", "interp", "intersect1d", "invert", "isclose", "iscomplex",
-    "iscomplexobj", "isdtype", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf",
-    "isreal", "isrealobj", "isscalar", "issubdtype", "ix_", "kron", "ldexp", "left_shift", "less",
-    "less_equal", "lexsort", "linspace", "log", "log10", "log1p", "log2", "logaddexp",
-    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "matmul",
-    "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid", "mgrid", "min",
-    "minimum", "mod", "modf", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax",
-    "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin",
-    "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndarray", "ndim",
-    "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number", "ogrid", "ones",
-    "ones_like", "outer", "pad", "partition", "percentile", "permute_dims", "pi", "piecewise",
-    "polyval", "positive", "pow", "power", "prod", "promote_types", "ptp", "put",
-    "put_along_axis", "quantile", "rad2deg", "radians", "ravel", "ravel_multi_index", "real",
-    "reciprocal", "remainder", "repeat", "reshape", "resize", "result_type", "right_shift",
-    "rint", "roll", "rollaxis", "rot90", "round", "searchsorted", "select", "setdiff1d",
+    "full_like", "generic", "geomspace", "get_printoptions", "gradient", "greater",
+    "greater_equal", "half", "heaviside", "histogram", "histogram_bin_edges", "hsplit", "hstack",
+    "hypot", "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "inner",
+    "insert", "int16", "int32", "int64", "int8", "int_", "integer", "interp", "intersect1d",
+    "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf",
+    "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "ix_",
+    "kron", "ldexp", "left_shift", "less", "less_equal", "lexsort", "linspace", "load", "log",
+    "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "logspace", "matmul", "matrix_transpose", "matvec", "max",
+    "maximum", "mean", "median", "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis",
+    "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax",
+    "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
+    "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis", "nextafter", "nonzero",
+    "not_equal", "number", "ogrid", "ones", "ones_like", "outer", "pad", "partition", "percentile",
+    "permute_dims", "pi", "piecewise", "polyval", "positive", "pow", "power", "printoptions",
+    "prod", "promote_types", "ptp", "put", "put_along_axis", "quantile", "r_", "rad2deg",
+    "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat",
+    "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90",
+    "round", "s_", "save", "savez", "searchsorted", "select", "set_printoptions", "setdiff1d",
     "setxor1d", "shape", "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh",
     "size", "sort", "sort_complex", "split", "sqrt", "square", "squeeze", "stack", "std",
     "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",

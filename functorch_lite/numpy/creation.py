@@ -197,7 +197,7 @@ def _static(x: Any) -> Any:
     if isinstance(x, Tracer):
         raise NonConcreteError(
             f"arange: start, stop and step decide the length and must be Python numbers, but "
-            f" {x!r} is being traced. Remedy: declare that argument static, e.g. "
+            f"{x!r} is being traced. Remedy: declare that argument static, e.g. "
             "jit(f, static_argnums=0)."
         )
     return x.item() if hasattr(x, "item") else x

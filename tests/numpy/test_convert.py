@@ -181,3 +181,8 @@ def test_dtype_objects():
         fnp.finfo("int8")
     with pytest.raises(ValueError, match="unknown kind"):
         fnp.isdtype("int8", "real number")
+
+
+def test_arange_of_a_traced_length_names_it():
+    with pytest.raises(NonConcreteError, match=r"Python numbers, but StageTracer\(i64\[\]"):
+        fl.jit(fnp.arange)(3)
