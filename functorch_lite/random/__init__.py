@@ -5,9 +5,9 @@ Numbers come from the Threefry-2x32 counter-based generator: element ``i`` of a 
 the key and on ``i`` alone, so samples are the same under ``jit``, under ``vmap`` over keys, and on
 every device.
 
-Integers are int64 by default, as elsewhere in this package, so ``randint`` without a dtype gives
-JAX's numbers with 64-bit types enabled; for those of a program that left them off, pass
-``dtype="int32"``.
+Integers are int64 by default, as elsewhere in this package, so ``randint`` without a dtype, and
+``choice`` with replacement, give JAX's numbers with 64-bit types enabled.  For those of a program
+that left them off, call ``randint`` with ``dtype="int32"`` and index with what it gives.
 
 A key is consumed once: derive fresh ones with :func:`split` or :func:`fold_in`.
 
