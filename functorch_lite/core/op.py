@@ -87,8 +87,15 @@ class Rule:
         self, t: Any, ans: Any, args: Sequence[Any], params: dict[str, Any], which: int = 0
     ) -> Any:
         """Apply the rule; ``args`` holds values, or ``Aval`` where only the shape is needed."""
+        getters = self.getters
+        if len(getters) == 1:  # most rules name one value
+            kind, key = getters[0]
+            if kind == "ans":
+                return self.fn(t, ans)
+            if kind == "arg":
+                return self.fn(t, args[key])
         found = []
-        for kind, key in self.getters:
+        for kind, key in getters:
             if kind == "arg":
                 found.append(args[key])
             elif kind == "ans":

@@ -21,7 +21,9 @@ def _never_batched(size: int, args: Any, batched: Any, params: Any) -> Any:
 
 
 def _full(xp: Any, *, shape: tuple[int, ...], dtype: Any, value: Any) -> Any:
-    return xp.full(shape, value, dtype)
+    out = xp.empty(shape, dtype)
+    out[...] = value
+    return out
 
 
 def _full_aval(*, shape: tuple[int, ...], dtype: Any, value: Any) -> Aval:

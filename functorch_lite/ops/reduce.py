@@ -29,8 +29,9 @@ from functorch_lite.ops.shape import broadcast_to, reshape, transpose
 
 def spread(x: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     """Undo a reduction's change of shape: repeat ``x`` along the reduced ``axes`` of ``shape``."""
-    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-    return broadcast_to(reshape(x, shape=kept), shape=shape)
+    if len(axes) < len(shape):
+        x = reshape(x, shape=tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return broadcast_to(x, shape=shape)
 
 
 # ---------------------------------------------------------------------------------- sum, product

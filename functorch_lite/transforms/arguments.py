@@ -136,6 +136,8 @@ def describe_tree(x: Any) -> str:
 
 def normalise_argnums(argnums: Any, count: int, name: str) -> tuple[int, ...]:
     """Positions as non-negative integers."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return (argnums,)
     nums = (argnums,) if not isinstance(argnums, (tuple, list, range)) else argnums
     out = []
     for n in nums:

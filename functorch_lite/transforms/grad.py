@@ -29,6 +29,8 @@ from functorch_lite.transforms.reverse import GradTrace, GradTracer, Node, backw
 
 __all__ = ["grad", "value_and_grad", "vjp"]
 
+_LEAF = tree.structure(0)
+
 
 class Recording:
     """A function run under reverse mode: its outputs, and what is needed to pull cotangents back.
@@ -252,7 +254,7 @@ def _reject_argument(x: Any, path: str, label: str) -> None:
 
 
 def _check_scalar(record: Recording, name: str, label: str) -> None:
-    if record.out_tree.num_leaves != 1 or record.out_tree != tree.structure(0):
+    if record.out_tree != _LEAF:
         if record.out_tree == tree.structure(None):
             raise GradientError(
                 f"{label}: {name} must return one scalar, got None. Does it lack a return "
