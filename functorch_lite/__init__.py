@@ -30,6 +30,7 @@ from functorch_lite.driver import make_graph as make_jaxpr
 from functorch_lite.transforms.debug import debug_nans
 from functorch_lite.transforms.grad import grad, value_and_grad, vjp
 from functorch_lite.transforms.jacobian import hessian, jacfwd, jacrev
+from functorch_lite.transforms.jacobian import jacrev as jacobian
 from functorch_lite.transforms.jvp import jvp, linear_transpose, linearize
 from functorch_lite.transforms.vmap import vmap
 from functorch_lite.values import (
@@ -62,6 +63,7 @@ __all__ = [
     "grad",
     "hessian",
     "jacfwd",
+    "jacobian",
     "jacrev",
     "jit",
     "jvp",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functorch_lite.core.tree import (
+    Partial,
     PyTreeDef,
+    all,
     all_leaves,
     flatten,
     flatten_with_path,
@@ -22,7 +24,9 @@ from functorch_lite.core.tree import (
 )
 
 __all__ = [
+    "Partial",
     "PyTreeDef",
+    "all",
     "all_leaves",
     "flatten",
     "flatten_with_path",

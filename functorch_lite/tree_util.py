@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functorch_lite.core.tree import (
+    Partial,
     PyTreeDef,
     register_dataclass,
     register_pytree_node,
     register_pytree_node_class,
 )
+from functorch_lite.core.tree import all as tree_all
 from functorch_lite.core.tree import all_leaves as all_leaves
 from functorch_lite.core.tree import flatten as tree_flatten
 from functorch_lite.core.tree import flatten_with_path as tree_flatten_with_path
@@ -22,12 +24,14 @@ from functorch_lite.core.tree import transpose as tree_transpose
 from functorch_lite.core.tree import unflatten as tree_unflatten
 
 __all__ = [
+    "Partial",
     "PyTreeDef",
     "all_leaves",
     "keystr",
     "register_dataclass",
     "register_pytree_node",
     "register_pytree_node_class",
+    "tree_all",
     "tree_flatten",
     "tree_flatten_with_path",
     "tree_leaves",

@@ -8,6 +8,7 @@ container), dataclasses registered with :func:`register_dataclass` and classes r
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -17,7 +18,9 @@ from functorch_lite.core.static import Static
 from functorch_lite.errors import TreeError
 
 __all__ = [
+    "Partial",
     "PyTreeDef",
+    "all",
     "all_leaves",
     "flatten",
     "flatten_with_path",
@@ -39,7 +42,7 @@ __all__ = [
 
 NAMESPACE = "functorch_lite"
 PyTreeDef = optree.PyTreeSpec
-_builtin_map = map
+_builtin_all = all
 _C = TypeVar("_C", bound=type)
 IsLeaf = Callable[[Any], bool] | None
 
@@ -149,6 +152,15 @@ def reduce(f: Callable[[Any, Any], Any], tree: Any, *initial: Any, is_leaf: IsLe
     6
     """
     return optree.tree_reduce(f, tree, *initial, is_leaf=is_leaf, namespace=NAMESPACE)
+
+
+def all(tree: Any, is_leaf: IsLeaf = None) -> bool:
+    """Whether every leaf is true.
+
+    >>> all({"a": True, "b": [1, 0]})
+    False
+    """
+    return _builtin_all(leaves(tree, is_leaf))
 
 
 def transpose(outer: PyTreeDef, inner: PyTreeDef, tree: Any) -> Any:
@@ -319,3 +331,22 @@ def unhashable_field(x: Any, meta: Iterable[str]) -> str:
 
 
 _LEAF = structure(0)
+
+
+class Partial(functools.partial[Any]):
+    """``functools.partial`` as a container: its arguments are children, its function is static.
+
+    >>> leaves(Partial(pow, 2, mod=5))
+    [2, 5]
+    """
+
+
+def _flatten_partial(p: Partial) -> tuple[tuple[Any, ...], Static]:
+    return (p.args, p.keywords), Static(p.func)
+
+
+register_pytree_node(
+    Partial,
+    _flatten_partial,
+    lambda func, children: Partial(func.value, *tuple(children)[0], **tuple(children)[1]),
+)

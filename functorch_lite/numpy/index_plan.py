@@ -355,12 +355,12 @@ def _item(part: Any) -> Any:
 def _concrete_mask(mask: Tracer) -> Any:
     try:
         return mask.concrete("a bool mask as an index")
-    except NonConcreteError as error:
+    except NonConcreteError:
         raise NonConcreteError(
-            f"a traced bool mask ({describe(mask)}) cannot index an array, because the shape of "
-            "the result would depend on its values. Remedy: where(mask, x, other) keeps the shape; "
-            "for an update write where(mask, value, x); nonzero(mask, size=n) gives a fixed number "
-            f"of positions. ({error})"
+            f"a traced bool mask ({describe(mask)}) cannot index an array inside "
+            f"{mask._trace.label}, because the shape of the result would depend on its values. "
+            "Remedy: where(mask, x, other) keeps the shape; for an update write "
+            "where(mask, value, x); nonzero(mask, size=n) gives a fixed number of positions."
         ) from None
 
 

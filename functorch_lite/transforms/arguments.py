@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,6 +60,14 @@ def unknown_leaf(path: str, leaf: Any, transform: str) -> TreeError:
     """The error for something that is neither an array nor a known container."""
     kind = type(leaf).__name__
     text = "" if type(leaf).__repr__ is object.__repr__ else f": {repr(leaf)[:60]}"
+    if isinstance(leaf, str) or callable(leaf):
+        name = re.split(r"\W", path)[0]
+        remedy = (
+            f"Mark it static with jit(f, static_argnames={name!r})"
+            if transform.startswith("jit")
+            else f"Bind it first, e.g. functools.partial(f, {name}=...)"
+        )
+        return TreeError(f"{transform}: {path} is not an array but a {kind}{text}. {remedy}.")
     return TreeError(
         f"{transform}: {path} is a {kind}, which is neither an array nor a registered "
         f"container{text}. Make {kind} a container with register_dataclass or "

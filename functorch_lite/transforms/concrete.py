@@ -37,6 +37,8 @@ def remedy_for(wanted: str, statics: Sequence[str] = ()) -> str:
         return (
             "Sizes and loop bounds must be Python numbers: take them from a shape, or pass them in."
         )
+    if wanted.endswith("without size="):
+        return "The number of results must be static: pass size=n, which cuts off or fills."
     return (
         "Use functorch_lite.numpy on it instead of NumPy or Python, or compute this part outside."
     )

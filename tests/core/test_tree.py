@@ -8,6 +8,7 @@ import pytest
 
 import functorch_lite as fl
 from functorch_lite import errors, tree, tree_util
+from functorch_lite import numpy as fnp
 from functorch_lite.core import tree as core_tree
 
 Point = collections.namedtuple("Point", ["x", "y"])
@@ -208,3 +209,28 @@ def test_the_other_spellings_are_the_same_functions():
     assert tree_util.tree_unflatten(treedef, leaves) == value
     assert tree_util.tree_structure(value) == treedef
     assert tree_util.tree_reduce(operator.add, value) == 3
+
+
+def test_all_is_of_the_leaves():
+    assert tree.all({"a": True, "b": [1, 2]})
+    assert not tree.all({"a": True, "b": [1, 0]})
+    assert tree.all({})
+
+
+def test_partial_is_a_container_of_its_arguments():
+    def scaled(factor, x, *, shift):
+        return factor * x + shift
+
+    f = tree.Partial(scaled, fnp.asarray(3.0), shift=fnp.asarray(1.0))
+    calls = []
+
+    @fl.jit
+    def apply(f, x):
+        calls.append(f)
+        return f(x)
+
+    assert float(apply(f, 2.0)) == 7.0
+    assert float(apply(tree.Partial(scaled, fnp.asarray(4.0), shift=fnp.asarray(0.0)), 2.0)) == 8.0
+    assert len(calls) == 1
+    gradient = fl.grad(lambda f: f(2.0))(f)
+    assert float(gradient.args[0]) == 2.0 and float(gradient.keywords["shift"]) == 1.0
