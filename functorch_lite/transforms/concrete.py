@@ -1,12 +1,17 @@
-"""Messages for the moment when Python asks a traced array for its value."""
+"""What happens when Python asks a traced array for its value: the value, or the right message."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
 
+from functorch_lite.core.array import Array, Tracer
+from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.trace import frame_location, user_frame
+from functorch_lite.errors import NonConcreteError
 
-__all__ = ["line_of_request", "refuse_conversion", "remedy_for"]
+__all__ = ["PrimalTracer", "line_of_request", "refuse_conversion", "remedy_for"]
 
 CONVERSIONS = ("numpy.asarray()", "DLPack export", "pickle")
 
@@ -50,3 +55,26 @@ def refuse_conversion(wanted: str, label: str) -> str:
         f"{wanted} would drop the derivative of a value inside {label}. {line_of_request()} Use "
         "functorch_lite.numpy on it, or convert stop_gradient(x) if no derivative is wanted."
     )
+
+
+class PrimalTracer(Tracer):
+    """A tracer that carries its value, as those of forward and reverse mode do."""
+
+    __slots__ = ("primal",)
+
+    primal: Array
+
+    shape = property(attrgetter("primal.shape"))
+    dtype = property(attrgetter("primal.dtype"))
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and dtype."""
+        return make_aval(self.shape, self.dtype, self.weak)
+
+    def concrete(self, wanted: str) -> Any:
+        """The value, if the transform around this one has it."""
+        if wanted in CONVERSIONS:
+            raise NonConcreteError(refuse_conversion(wanted, self._trace.label))
+        primal = self.primal
+        return primal.concrete(wanted) if isinstance(primal, Tracer) else primal

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
-from functorch_lite.core.array import Array, Tracer
-from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import is_complex, is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import Trace
-from functorch_lite.errors import NonConcreteError
 from functorch_lite.ops import add, broadcast_to
-from functorch_lite.transforms.concrete import CONVERSIONS, refuse_conversion
+from functorch_lite.transforms.concrete import PrimalTracer
 from functorch_lite.transforms.reverse import complex_error, refuse_complex
 
 _new = object.__new__
 
 
-class JVPTracer(Tracer):
+class JVPTracer(PrimalTracer):
     """A value with its tangent."""
 
-    __slots__ = ("primal", "tangent")
+    __slots__ = ("tangent",)
 
-    primal: Array
     tangent: Array
-
-    shape = property(attrgetter("primal.shape"))
-    dtype = property(attrgetter("primal.dtype"))
-
-    @property
-    def aval(self) -> Aval:
-        """Shape and dtype."""
-        return make_aval(self.shape, self.dtype, self.weak)
 
     def __repr__(self) -> str:
         return f"JVPTracer({self.primal!r}, tangent={self.tangent!r})"
-
-    def concrete(self, wanted: str) -> Any:
-        """The value, if the transform around this one has it."""
-        if wanted in CONVERSIONS:
-            raise NonConcreteError(refuse_conversion(wanted, self._trace.label))
-        primal = self.primal
-        return primal.concrete(wanted) if isinstance(primal, Tracer) else primal
 
 
 class JVPTrace(Trace):

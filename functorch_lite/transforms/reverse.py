@@ -10,18 +10,17 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
-from functorch_lite.core.array import Array, Tracer
-from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.array import Array
+from functorch_lite.core.aval import make_aval
 from functorch_lite.core.dtypes import is_complex, is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import Source, Trace, source_here, state
-from functorch_lite.errors import GradientError, NonConcreteError
+from functorch_lite.errors import GradientError
 from functorch_lite.ops import add
 from functorch_lite.ops.families import unbroadcast
-from functorch_lite.transforms.concrete import CONVERSIONS, refuse_conversion
+from functorch_lite.transforms.concrete import PrimalTracer
 from functorch_lite.transforms.stage import StageTrace
 
 _new = object.__new__
@@ -58,31 +57,15 @@ class Output(Node):
     position: int
 
 
-class GradTracer(Tracer):
+class GradTracer(PrimalTracer):
     """A value on a path from the differentiated inputs."""
 
-    __slots__ = ("node", "primal")
+    __slots__ = ("node",)
 
-    primal: Array
     node: Node
-
-    shape = property(attrgetter("primal.shape"))
-    dtype = property(attrgetter("primal.dtype"))
-
-    @property
-    def aval(self) -> Aval:
-        """Shape and dtype."""
-        return make_aval(self.shape, self.dtype, self.weak)
 
     def __repr__(self) -> str:
         return f"GradTracer({self.primal!r})"
-
-    def concrete(self, wanted: str) -> Any:
-        """The value, if the transform around this one has it."""
-        if wanted in CONVERSIONS:
-            raise NonConcreteError(refuse_conversion(wanted, self._trace.label))
-        primal = self.primal
-        return primal.concrete(wanted) if isinstance(primal, Tracer) else primal
 
 
 def _is_staging(trace: Trace | None) -> bool:
