@@ -13,6 +13,7 @@ import numpy as np
 
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.graph import Eqn, Graph, Var, subgraphs
+from functorch_lite.core.static import Static
 from functorch_lite.core.trace import quiet_runner
 from functorch_lite.transforms.call import flatten_calls
 
@@ -48,17 +49,6 @@ def dead_code(graph: Graph) -> Graph:
     return Graph(graph.inputs, kept[::-1], graph.outputs, consts, graph.name)
 
 
-def _key(value: Any) -> Any:
-    """A hashable key that tells 0.0 from -0.0 and 1 from True."""
-    if isinstance(value, tuple):
-        return tuple(map(_key, value))
-    if isinstance(value, (float, complex)):
-        return type(value), repr(value)
-    if isinstance(value, (Graph, np.dtype)):
-        return value
-    return type(value), value
-
-
 def common_subexpressions(graph: Graph) -> Graph:
     """Compute equal things once. Values that pass a barrier are not equal to those before it."""
     swap: dict[Var, Var] = {}
@@ -83,7 +73,7 @@ def common_subexpressions(graph: Graph) -> Graph:
             eqns.append(Eqn(eqn.op, inputs, eqn.outputs, eqn.params, eqn.source))
             continue
         params = tuple(
-            sorted((k, _key(v)) for k, v in eqn.params.items() if not isinstance(v, Graph))
+            sorted((k, Static(v)) for k, v in eqn.params.items() if not isinstance(v, Graph))
         )
         key = (eqn.op.name, inputs, params, tuple(map(id, subgraphs(eqn))))
         found = seen.get(key)

@@ -14,7 +14,7 @@ import numpy as np
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import canonical
-from functorch_lite.core.trace import Trace, state
+from functorch_lite.core.trace import Trace
 from functorch_lite.errors import EscapedTracerError, NonConcreteError
 
 _new = object.__new__
@@ -200,12 +200,6 @@ class Tracer(Array):
         raise NonConcreteError(f"{wanted} needs a value, but {self!r} is being traced")
 
 
-def check_alive(tracer: Tracer) -> None:
-    """Raise if the tracer's transform has ended."""
-    if not tracer._trace.alive:
-        raise_escaped(tracer)
-
-
 def raise_escaped(tracer: Tracer, op_name: str | None = None) -> NoReturn:
     """Say which transform a leaked tracer came from."""
     trace = tracer._trace
@@ -309,8 +303,3 @@ def make_strong(x: Any) -> Any:
                 object.__setattr__(out, slot, getattr(x, slot))
     out.weak = False
     return out
-
-
-def in_eager_mode() -> bool:
-    """Whether no transform is running in this thread."""
-    return state.trace is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, Final
@@ -163,7 +163,8 @@ class Op:
         eager: NumPy implementation over raw arrays, params by keyword.
         aval: shape and dtype rule over ``Aval``.
         jvp: forward rules, one per operand (``Rule`` or ``None``), or a ``Whole``, or
-        NOT_DIFFERENTIABLE. vjp: reverse rules, likewise.
+            NOT_DIFFERENTIABLE.
+        vjp: reverse rules, likewise.
         batch: ``batch(size, args, batched, params)`` with the mapped axis at 0.
         multi: whether the op returns a tuple.
         family: ``elementwise``, ``reduction``, ``linear`` or ``general``.
@@ -440,11 +441,6 @@ def _rules(name: str, mode: str, rules: Any, operands: tuple[str, ...]) -> Any:
     if len(rules) != len(operands):
         raise ValueError(f"op {name}: {len(rules)} {mode} rules for {len(operands)} operands")
     return tuple(r if r is None or isinstance(r, Rule) else Rule(r, operands) for r in rules)
-
-
-def all_ops() -> Iterator[Op]:
-    """Every declared op, in order of declaration."""
-    return iter(REGISTRY.values())
 
 
 def output_avals(op: Op, out: Any) -> tuple[Aval, ...]:

@@ -32,14 +32,12 @@ class State(threading.local):
 
     Attributes:
         trace: the current trace, ``None`` in eager mode.
-        run: calls a function with NumPy's floating-point warnings off. It is the ``run`` method of
-        a
+        run: calls a function with NumPy's floating-point warnings off. It is the ``run`` of a
             context of this thread, because entering ``np.errstate`` costs several times an op.
         device: where creation ops allocate, ``None`` for the CPU.
         backward: the node whose rule a pullback is running, so that diagnostics can name it.
-        source: the line that ops are to be ascribed to, ``(file, line, function)`` with the name
-        of the
-            op whose reverse rule runs as an optional fourth entry; None for the line that calls.
+        source: the line that ops are ascribed to, ``(file, line, function)``, and as a fourth
+            entry the op whose reverse rule runs, if one does; None for the line that calls.
         debug: how many ``debug_nans`` blocks surround the code.
         disable_jit: true inside ``disable_jit()``.
     """
@@ -91,9 +89,7 @@ class Trace:
         self.parent = state.trace
         self.alive = True
         self.label = label
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
-            frame = frame.f_back
+        frame = user_frame(2)
         self._caller = None if frame is None else (frame.f_code, frame.f_lineno)
 
     @property
@@ -126,12 +122,6 @@ def user_frame(depth: int = 1) -> FrameType | None:
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
         frame = frame.f_back
     return frame
-
-
-def user_location() -> str:
-    """``file:line (function)`` of the innermost user frame, or ``<unknown>``."""
-    frame = user_frame(2)
-    return "<unknown>" if frame is None else frame_location(frame)
 
 
 def frame_location(frame: FrameType) -> str:

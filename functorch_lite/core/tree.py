@@ -104,11 +104,11 @@ def prefix_leaves(treedef: PyTreeDef, tree: Any, other: Any, i: int, name: str) 
     """The subtrees of ``other`` at the leaves of ``treedef``."""
     try:
         return list(treedef.flatten_up_to(other))
-    except (ValueError, TypeError) as error:
-        raise TreeError(structure_mismatch(name, tree, other, i, str(error))) from None
+    except (ValueError, TypeError):
+        raise TreeError(structure_mismatch(name, tree, other, i)) from None
 
 
-def structure_mismatch(name: str, tree: Any, other: Any, i: int, detail: str) -> str:
+def structure_mismatch(name: str, tree: Any, other: Any, i: int) -> str:
     """Where two trees part, in words."""
     return (
         f"tree.{name}: tree 0 and tree {i} have different structures: "

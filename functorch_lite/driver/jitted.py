@@ -55,8 +55,6 @@ class Jitted:
         f: Callable[..., Any],
         static_argnums: Iterable[int],
         static_argnames: Iterable[str],
-        donate_argnums: Iterable[int],
-        backend: str,
     ) -> None:
         self._f = f
         self._name = function_name(f)
@@ -64,8 +62,6 @@ class Jitted:
         self._static_nums, self._static_names = complete_statics(
             f, tuple(static_argnums), tuple(static_argnames)
         )
-        self._donate = tuple(donate_argnums)
-        self._backend = backend
         self._cache: dict[Any, Entry] = {}
         self._unkept: deque[TraceRecord] = deque(maxlen=UNKEPT_RECORDS)
         self._locks: dict[Any, threading.RLock] = {}
@@ -277,7 +273,8 @@ def jit(
         f: function of trees of arrays; without it, a decorator is returned.
         static_argnums: positions of arguments that are part of the signature by value (hashable).
         static_argnames: names of such arguments.
-        donate_argnums: positions of arguments whose memory the program may reuse.
+        donate_argnums: positions of arguments whose memory a program may reuse; the interpreter
+            reuses none.
         backend: ``"interpret"``, which runs the graph op by op.
 
     Returns:
@@ -296,14 +293,12 @@ def jit(
     """
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
-    donate = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
-    chosen = DEFAULT_BACKEND if backend is None else backend
-    if chosen not in BACKENDS:
+    if (DEFAULT_BACKEND if backend is None else backend) not in BACKENDS:
         raise TransformError(f"jit: unknown backend {backend!r}; available: {', '.join(BACKENDS)}")
 
     def decorate(function: Callable[..., Any]) -> Jitted:
         check_callable(function, "jit")
-        return Jitted(function, nums, names, donate, chosen)
+        return Jitted(function, nums, names)
 
     return decorate if f is None else decorate(f)
 

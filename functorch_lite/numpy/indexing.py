@@ -40,8 +40,7 @@ def getitem(x: Array, index: Any) -> Array:
     Args:
         x: array of any shape.
         index: anything NumPy takes: ints, slices, ``...``, ``None``, bool masks, integer arrays,
-        and
-            tuples of these. Integer arrays and scalars may be traced; masks may not.
+            and tuples of these. Integer arrays and scalars may be traced; masks may not.
 
     Returns:
         An array of the shape that NumPy gives. Traced indices outside their axis are clamped to it.

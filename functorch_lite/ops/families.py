@@ -7,7 +7,6 @@ is its own forward rule. A reduction batches by shifting its axes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -393,8 +392,3 @@ def axis_error(name: str, axis: int, shape: tuple[int, ...]) -> AxisError:
         f"{name}: axis {axis} is out of range for shape {shape} with {n} dimension{'s' * (n > 1)}; "
         f"use {-n} to {n - 1}"
     )
-
-
-def size_of(shape: tuple[int, ...]) -> int:
-    """Number of elements of a shape."""
-    return math.prod(shape)

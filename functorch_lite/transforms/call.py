@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Eqn, Graph, Var, close, evaluate, reference_program
@@ -122,13 +121,12 @@ def _vjp(
 ) -> list[Any]:
     residuals, graph, reached = saved
     avals = graph.in_avals[len(residuals) :]
-    full = [_zeros(a) if ct is None else ct for ct, a in zip(cts, avals, strict=True)]
-    found = iter(call_graph(graph, [*residuals, *full]))
+    explicit = [
+        full(shape=a.shape, dtype=a.dtype, value=0) if ct is None else ct
+        for ct, a in zip(cts, avals, strict=True)
+    ]
+    found = iter(call_graph(graph, [*residuals, *explicit]))
     return [next(found) if r else None for r in reached]
-
-
-def _zeros(aval: Aval) -> Any:
-    return full(shape=aval.shape, dtype=aval.dtype, value=0)
 
 
 # ------------------------------------------------------------------------------------ forward mode
@@ -247,8 +245,6 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     known = call_graph(known_graph, known_args)
     n = out_unknown.count(False)
     rest_args = [*known[n:], *[a for a, u in zip(args, unknown, strict=True) if u]]
-    # Below, the partial trace must see the op again, as one whose operands are all to be written
-    # down.
     rest = write_down(trace, call, rest_args, {"graph": unknown_graph})
     known_iter, rest_iter = iter(known[:n]), iter(rest)
     return tuple(next(rest_iter) if u else next(known_iter) for u in out_unknown)
@@ -308,4 +304,4 @@ call.fwd = _fwd
 call.partial = _partial
 call.inline = _inline
 
-__all__ = ["Array", "Tracer", "call", "call_graph", "program_of", "set_compiler", "split"]
+__all__ = ["call", "call_graph", "flatten_calls", "program_of", "set_compiler", "split"]
