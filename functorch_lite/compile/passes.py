@@ -13,6 +13,7 @@ import numpy as np
 
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.graph import Eqn, Graph, Var, subgraphs
+from functorch_lite.core.rewrite import dead_code, has_effect
 from functorch_lite.core.static import Static
 from functorch_lite.core.trace import quiet_runner
 from functorch_lite.transforms.call import flatten_calls
@@ -21,6 +22,8 @@ BARRIER = "optimization_barrier"
 FOLD_BYTES = 4096
 """Largest result that constant folding stores in the program."""
 MAX_ROUNDS = 8
+_UNFOLDED = ("higher-order", "collective")
+"""Families whose ops run graphs, or have a value only inside the vmap that names their axis."""
 
 
 def optimise(graph: Graph) -> Graph:
@@ -35,18 +38,6 @@ def optimise(graph: Graph) -> Graph:
         if len(graph.eqns) == before:
             break
     return graph
-
-
-def dead_code(graph: Graph) -> Graph:
-    """Drop equations and constants that no output needs."""
-    live = set(graph.outputs)
-    kept: list[Eqn] = []
-    for eqn in reversed(graph.eqns):
-        if any(v in live for v in eqn.outputs) or eqn.op.info.get("effect"):
-            kept.append(eqn)
-            live.update(eqn.inputs)
-    consts = {v: c for v, c in graph.consts.items() if v in live}
-    return Graph(graph.inputs, kept[::-1], graph.outputs, consts, graph.name)
 
 
 def common_subexpressions(graph: Graph) -> Graph:
@@ -69,7 +60,7 @@ def common_subexpressions(graph: Graph) -> Graph:
     eqns: list[Eqn] = []
     for eqn in graph.eqns:
         inputs = tuple(swap.get(v, v) for v in eqn.inputs)
-        if eqn.op.name == BARRIER or eqn.op.info.get("effect"):
+        if eqn.op.name == BARRIER or has_effect(eqn):
             eqns.append(Eqn(eqn.op, inputs, eqn.outputs, eqn.params, eqn.source))
             continue
         params = tuple(
@@ -93,7 +84,8 @@ def fold_constants(graph: Graph) -> Graph:
     for eqn in graph.eqns:
         small = sum(v.aval.nbytes for v in eqn.outputs) <= FOLD_BYTES
         known = eqn.inputs and all(_on_cpu(consts.get(v)) for v in eqn.inputs)
-        if not (known and small) or eqn.op.name == BARRIER or eqn.op.info.get("effect"):
+        kept = eqn.op.name == BARRIER or eqn.op.family in _UNFOLDED or has_effect(eqn)
+        if not (known and small) or kept:
             eqns.append(eqn)
             continue
         out = run(eqn.op.eager, *[consts[v]._data for v in eqn.inputs], **eqn.params)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.aval import Aval, StackAval, make_aval
 from functorch_lite.core.dtypes import canonical
+from functorch_lite.core.stack import Stack
 from functorch_lite.core.trace import Trace
 from functorch_lite.errors import EscapedTracerError, NonConcreteError
 
@@ -175,6 +176,24 @@ class WeakArray(Array):
 
     __slots__ = ()
     weak = True
+
+
+class StackArray(Array):
+    """A concrete stack: what a loop of unknown length kept, one value per step."""
+
+    __slots__ = ()
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and dtype of the stack and of its elements."""
+        return StackAval(self._data.elem)
+
+
+def wrap_stack(stack: Stack) -> Array:
+    """An Array around a stack."""
+    array = _new(StackArray)
+    array._data = stack
+    return array
 
 
 class Tracer(Array):

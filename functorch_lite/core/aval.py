@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.dtypes import canonical
+from functorch_lite.core.dtypes import DTYPES, canonical, float0
 
 _new = object.__new__
 
@@ -56,6 +56,7 @@ class Aval:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Aval)
+            and not isinstance(other, StackAval)
             and self.shape == other.shape
             and self.dtype == other.dtype
             and self.weak == other.weak
@@ -73,12 +74,75 @@ class Aval:
         return f"{short_dtype(self.dtype)}[{','.join(map(str, self.shape))}]"
 
 
+class StackAval(Aval):
+    """What is known of a stack, one value per step of a loop of unknown length.
+
+    Attributes:
+        elem: shape and dtype of the value of one step. The stack's own shape has a 0 in front,
+            which stands for the unknown number of steps.
+
+    >>> StackAval(Aval((3,), "float32")).short()
+    'f32[*,3]'
+    """
+
+    __slots__ = ("elem",)
+
+    elem: Aval
+
+    def __init__(self, elem: Aval) -> None:
+        self.elem = elem
+        self.shape = (0, *elem.shape)
+        self.dtype = elem.dtype
+        self.weak = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StackAval) and self.elem == other.elem
+
+    def __hash__(self) -> int:
+        return hash((StackAval, self.elem))
+
+    def short(self) -> str:
+        """Compact form: a star stands for the unknown number of steps."""
+        head, _, tail = self.elem.short().partition("[")
+        return f"{head}[*]" if tail == "]" else f"{head}[*,{tail}"
+
+
 def make_aval(shape: tuple[int, ...], dtype: np.dtype[Any], weak: bool = False) -> Aval:
     """An Aval from parts that are known to be canonical; skips the checks of the constructor."""
     aval = _new(Aval)
     aval.shape = shape
     aval.dtype = dtype
     aval.weak = weak
+    return aval
+
+
+def with_axis(aval: Aval, size: int) -> Aval:
+    """The aval of a batch of values; each element of a stack has the axis in front."""
+    if isinstance(aval, StackAval):
+        return StackAval(with_axis(aval.elem, size))
+    return make_aval((size, *aval.shape), aval.dtype)
+
+
+def without_axis(aval: Aval) -> Aval:
+    """The aval of one value of a batch."""
+    if isinstance(aval, StackAval):
+        return StackAval(without_axis(aval.elem))
+    return make_aval(aval.shape[1:], aval.dtype)
+
+
+def parse_aval(text: str) -> Aval:
+    """The aval that ``short`` wrote.
+
+    >>> parse_aval("f64[*,3]").elem
+    ShapeDtypeStruct(shape=(3,), dtype=float64)
+    """
+    head, _, tail = text.removesuffix("]").partition("[")
+    sizes = tail.split(",") if tail else []
+    depth = sum(n == "*" for n in sizes)
+    dtype = next(d for d in (*DTYPES, float0) if short_dtype(d) == head)
+    aval = Aval(tuple(map(int, sizes[depth:])), dtype)
+    for _ in range(depth):
+        aval = StackAval(aval)
     return aval
 
 

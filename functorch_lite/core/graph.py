@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.array import Array, Tracer, wrap
-from functorch_lite.core.aval import Aval
+from functorch_lite.core.array import Array, wrap
+from functorch_lite.core.aval import Aval, StackAval, parse_aval
 from functorch_lite.core.dtypes import bfloat16, float0
 from functorch_lite.core.op import (
     REGISTRY,
@@ -26,6 +26,7 @@ from functorch_lite.core.op import (
     namespace_of,
     output_avals,
 )
+from functorch_lite.core.stack import Stack
 from functorch_lite.core.trace import Source, location_of, state
 from functorch_lite.errors import FunctorchLiteError, GraphError
 
@@ -177,7 +178,7 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
         if xp not in plans:
             plans[xp] = (
                 [(op.eager_for(xp), op.multi, *rest) for op, *rest in steps],
-                consts if xp is np else tuple(map(xp.asarray, consts)),
+                consts if xp is np else tuple(move(xp, c) for c in consts),
             )
         return plans[xp]
 
@@ -185,7 +186,7 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
         xp = namespace_of((*datas, *consts)) if devices_enabled() else np
         if xp is not np:
             check_same_device(graph.name, [wrap(d) for d in datas])
-            datas = tuple(map(xp.asarray, datas))
+            datas = tuple(move(xp, d) for d in datas)
         plan, constants = plan_for(xp)
         env = [*datas, *constants, *blank]
         get = env.__getitem__
@@ -202,6 +203,11 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
         return tuple([env[slot] for slot in results])
 
     return program
+
+
+def move(xp: Any, data: Any) -> Any:
+    """A raw array among those of an array module; a stack stays with the loop that made it."""
+    return data if isinstance(data, Stack) else xp.asarray(data)
 
 
 def check(graph: Graph) -> Graph:
@@ -224,7 +230,7 @@ def check(graph: Graph) -> Graph:
         define(var, "the input list")
     for var, const in graph.consts.items():
         define(var, "the constants")
-        if tuple(const.shape) != var.aval.shape or const.dtype != var.aval.dtype:
+        if not same_type(const.aval, var.aval):
             raise GraphError(f"{graph.name}: a constant is {const.aval.short()}, declared {var!r}")
     for i, eqn in enumerate(graph.eqns):
         what = f"equation {i} ({eqn.op.name}, {eqn.location()})"
@@ -246,7 +252,7 @@ def check(graph: Graph) -> Graph:
             )
         for var, aval in zip(eqn.outputs, want, strict=True):
             define(var, what)
-            if var.aval.shape != aval.shape or var.aval.dtype != aval.dtype:
+            if not same_type(var.aval, aval):
                 raise GraphError(f"{graph.name}: {what} declares {var!r}, its rule {aval.short()}")
         for sub in subgraphs(eqn):
             check(sub)
@@ -254,6 +260,13 @@ def check(graph: Graph) -> Graph:
         if var not in defined:
             raise GraphError(f"{graph.name}: output {var!r} is never defined")
     return graph
+
+
+def same_type(a: Aval, b: Aval) -> bool:
+    """Whether two avals agree in shape and dtype; weakness is no property of a graph's values."""
+    if isinstance(a, StackAval) or isinstance(b, StackAval):
+        return a == b
+    return a.shape == b.shape and a.dtype == b.dtype
 
 
 def subgraphs(eqn: Eqn) -> Iterator[Graph]:
@@ -278,7 +291,7 @@ def _is_taken(name: str) -> bool:
     return name in REGISTRY or keyword.iskeyword(name) or name in _PRINTED_NAMES
 
 
-_PRINTED_NAMES = ("np", "bfloat16", "float")
+_PRINTED_NAMES = ("np", "bfloat16", "float", "subgraph")
 
 
 def _function_name(name: str) -> str:
@@ -306,20 +319,21 @@ def _literal(value: Any) -> str:
 def source(graph: Graph) -> str:
     """The graph as the text of a Python program; ``to_function`` runs it.
 
-    It needs the ops by name, ``np`` and ``bfloat16``. Constants that are not scalars are keyword
-    parameters ``const_0`` …, in the order of ``printed_consts``.
+    It needs the ops by name, ``np``, ``bfloat16`` and ``subgraph``, which makes a graph of a nested
+    function by its annotations. Constants that are not scalars, and params that have no text, are
+    keyword parameters ``const_0`` …, in the order of ``printed_consts``.
     """
     return _program(graph, _function_name(graph.name))[0]
 
 
-def printed_consts(graph: Graph) -> dict[str, Array]:
+def printed_consts(graph: Graph) -> dict[str, Any]:
     """The constants that the printed program takes by keyword."""
     return _program(graph, "graph")[1]
 
 
-def _program(graph: Graph, name: str) -> tuple[str, dict[str, Array]]:
+def _program(graph: Graph, name: str) -> tuple[str, dict[str, Any]]:
     lines: list[str] = []
-    consts: list[Array] = []
+    consts: list[Any] = []
     _print(graph, name, "", lines, consts)
     return "\n".join(lines), {f"const_{i}": c for i, c in enumerate(consts)}
 
@@ -328,12 +342,28 @@ def to_function(graph: Graph) -> Callable[..., Any]:
     """The printed program, executed: a Python function over Arrays."""
     text, consts = _program(graph, "graph")
     namespace: dict[str, Any] = dict(REGISTRY)
-    namespace.update(np=np, bfloat16=bfloat16)
+    namespace.update(np=np, bfloat16=bfloat16, subgraph=_subgraph)
     exec(compile(text, f"<graph {graph.name}>", "exec"), namespace)
     return functools.partial(namespace["graph"], **consts)
 
 
-def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[Array]) -> None:
+_stage: Callable[..., Graph] | None = None
+
+
+def set_stager(stage: Callable[..., Graph]) -> None:
+    """Choose what makes a graph of a function and avals; the staging transform does so."""
+    global _stage
+    _stage = stage
+
+
+def _subgraph(function: Callable[..., Any]) -> Graph:
+    """The graph of a printed function, whose annotations give the types of its arguments."""
+    avals = [parse_aval(text) for text in function.__annotations__.values()]
+    assert _stage is not None
+    return _stage(function, avals, function.__name__)
+
+
+def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[Any]) -> None:
     fresh = _names()
     names: dict[Var, str] = {}
 
@@ -341,6 +371,28 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
         if var not in names:
             names[var] = next(fresh)
         return names[var]
+
+    def keyword_for(value: Any) -> str:
+        at = next((i for i, c in enumerate(consts) if c is value), len(consts))
+        if at == len(consts):
+            consts.append(value)
+        return f"const_{at}"
+
+    def nested(value: Graph, decorate: bool) -> str:
+        nonlocal count
+        count += 1
+        inner = f"{_function_name(value.name)}_{count}"
+        if decorate:
+            lines.append(f"{body}@subgraph")
+        _print(value, inner, body, lines, consts)
+        return inner
+
+    def param(value: Any) -> str:
+        if isinstance(value, Graph):
+            return nested(value, True)
+        if isinstance(value, tuple) and any(isinstance(v, Graph) for v in value):
+            return f"({', '.join(map(param, value))},)"
+        return _literal(value) if _has_text(value) else keyword_for(value)
 
     args = [f"{of(v)}: {v.aval.short()!r}" for v in graph.inputs]
     head = len(lines)
@@ -351,26 +403,15 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
             value = _literal(const._data.item())
             text = f"full(shape=(), dtype={_literal(const.dtype)}, value={value})"
         else:
-            at = next((i for i, c in enumerate(consts) if c is const), len(consts))
-            if at == len(consts):
-                consts.append(const)
-            text = f"const_{at}"
+            text = keyword_for(const)
         lines.append(f"{body}{of(var)} = {text}  # {var.aval.short()}")
     count = 0
     for eqn in graph.eqns:
-        params = []
-        for key, value in eqn.params.items():
-            if isinstance(value, Graph):
-                count += 1
-                inner = f"{_function_name(value.name)}_{count}"
-                _print(value, inner, body, lines, consts)
-                params.append(f"{key}={inner}")
-            else:
-                params.append(f"{key}={_literal(value)}")
-        if eqn.op.inline is not None:
+        if eqn.op.info.get("prints_as_call"):
             # A call is a call of the inner function, so that the text needs no name but the ops'.
-            text = f"{inner}({', '.join(map(of, eqn.inputs))})"
+            text = f"{nested(eqn.params['graph'], False)}({', '.join(map(of, eqn.inputs))})"
         else:
+            params = [f"{key}={param(value)}" for key, value in eqn.params.items()]
             text = f"{eqn.op.name}({', '.join([*map(of, eqn.inputs), *params])})"
         outs = ", ".join(map(of, eqn.outputs))
         outs += "," if eqn.op.multi and len(eqn.outputs) == 1 else ""
@@ -380,8 +421,19 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
     outs = ", ".join(map(of, graph.outputs)) + ("," if len(graph.outputs) == 1 else "")
     lines.append(f"{body}return {outs or '()'}")
     if not indent and consts:
-        args += ["*", *[f"const_{i}: {c.aval.short()!r}" for i, c in enumerate(consts)]]
+        args += ["*", *[f"const_{i}{_annotation(c)}" for i, c in enumerate(consts)]]
     lines[head] = f"{indent}def {name}({', '.join(args)}):"
+
+
+def _annotation(const: Any) -> str:
+    return f": {const.aval.short()!r}" if isinstance(const, Array) else ""
+
+
+def _has_text(value: Any) -> bool:
+    """Whether a param can be written down."""
+    if isinstance(value, tuple):
+        return all(map(_has_text, value))
+    return value is None or isinstance(value, (bool, int, float, complex, str, np.dtype))
 
 
 def _short_source(eqn: Eqn) -> str:
@@ -389,20 +441,3 @@ def _short_source(eqn: Eqn) -> str:
         return ""
     pulled = f", backward of {eqn.source[3]}" if len(eqn.source) > 3 else ""
     return f"  {os.path.basename(eqn.source[0])}:{eqn.source[1]}{pulled}"
-
-
-def free_tracers(graph: Graph) -> list[tuple[Var, Tracer]]:
-    """The captured values that are tracers of outer transforms."""
-    return [(v, c) for v, c in graph.consts.items() if isinstance(c, Tracer)]
-
-
-def close(graph: Graph) -> tuple[Graph, list[Tracer]]:
-    """Turn captured tracers into leading inputs; returns the graph and their values."""
-    free = free_tracers(graph)
-    if not free:
-        return graph, []
-    consts = {v: c for v, c in graph.consts.items() if not isinstance(c, Tracer)}
-    closed = Graph(
-        [*[v for v, _ in free], *graph.inputs], graph.eqns, graph.outputs, consts, graph.name
-    )
-    return closed, [c for _, c in free]

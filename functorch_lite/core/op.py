@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from functorch_lite.core.array import Array, Tracer, raise_escaped
+from functorch_lite.core.array import Array, Tracer, raise_escaped, wrap_stack
 from functorch_lite.core.aval import Aval
+from functorch_lite.core.stack import Stack
 from functorch_lite.core.trace import run_again, state
 from functorch_lite.errors import DeviceError, DtypeError, FunctorchLiteError
 
@@ -134,7 +135,7 @@ class Whole:
 class Shared:
     """An output of a batching rule that is the same for every example and lacks the mapped axis.
 
-    Only ops with several outputs return it.
+    Only ops with several outputs return it, and ``batch_with``.
     """
 
     __slots__ = ("value",)
@@ -169,15 +170,19 @@ class Op:
         multi: whether the op returns a tuple.
         family: ``elementwise``, ``reduction``, ``linear`` or ``general``.
         info: what the family adds (domain, kinds, code …).
+        batch_with: optional replacement of ``batch`` that is given the whole trace,
+            ``batch_with(trace, args, batched, params)``, also when no operand varies: for ops that
+            look at the axis's name, and for those that hold graphs. Outputs come as from ``batch``,
+            a ``Shared`` one from an op with one output too.
         fwd: optional replacement of the forward pass of reverse mode, for higher-order ops.
         partial: optional rule that splits known from unknown operands, for higher-order ops.
         inline: optional rule that applies the op as a sequence of other ops.
     """
 
     __slots__ = (
-        "__weakref__", "_plans", "_source", "aval", "batch", "eager", "family", "fwd", "info",
-        "inline", "jvp", "multi", "name", "operands", "partial", "per_device", "unbroadcasts",
-        "vjp",
+        "__weakref__", "_plans", "_source", "aval", "batch", "batch_with", "eager", "family", "fwd",
+        "info", "inline", "jvp", "multi", "name", "operands", "partial", "per_device",
+        "unbroadcasts", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -206,6 +211,7 @@ class Op:
         self.jvp = _rules(name, "jvp", jvp, operands)
         self.vjp = _rules(name, "vjp", vjp, operands)
         self.batch = batch
+        self.batch_with: Callable[..., Any] | None = None
         self.multi = multi
         self.family = family
         self.info = info or {}
@@ -229,9 +235,11 @@ class Op:
                 return array
             if self.multi:
                 return tuple(map(wrap_result, out))
-            array = _new(Array)
-            array._data = _asarray(out) if isinstance(out, np.generic) else out
-            return array
+            if isinstance(out, np.generic):
+                array = _new(Array)
+                array._data = _asarray(out)
+                return array
+            return wrap_result(out)
         state.trace = trace.parent
         try:
             return trace.process(self, args, params)
@@ -316,14 +324,18 @@ class Op:
 
 
 def wrap_result(data: Any) -> Array:
-    """An Array around what an eager function returned: an array, or a NumPy scalar for shape ()."""
+    """An Array around what an eager function returned: an array, a NumPy scalar, or a stack."""
+    if data.__class__ is Stack:
+        return wrap_stack(data)
     array = _new(Array)
     array._data = _asarray(data) if isinstance(data, np.generic) else data
     return array
 
 
 def device_of(data: Any) -> str:
-    """``cpu`` or ``cuda:N`` for a raw array."""
+    """``cpu`` or ``cuda:N`` for a raw array or a stack."""
+    if isinstance(data, Stack):
+        return device_of(data.items[0]) if data.items else state.device or "cpu"
     return "cpu" if isinstance(data, np.ndarray) else f"cuda:{data.device.id}"
 
 
@@ -413,7 +425,7 @@ def scalars_to(xp: Any, datas: Sequence[Any]) -> list[Any]:
 def namespace_of(datas: Sequence[Any]) -> Any:
     """The array module that made ``datas``; the default device's where there are none."""
     for data in datas:
-        if not isinstance(data, np.ndarray):
+        if not isinstance(data, np.ndarray) and device_of(data) != "cpu":
             return cupy_module()
     if not datas and state.device is not None and state.device != "cpu":
         return cupy_module()

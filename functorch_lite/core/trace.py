@@ -81,9 +81,12 @@ class Trace:
         parent: the trace that was current when the transform began.
         alive: false once the transform has ended; its tracers must not be used any more.
         label: the transform and function in words, for messages.
+        axis_name: the name of the axis that the trace maps over, if it has one.
     """
 
     __slots__ = ("_caller", "alive", "label", "parent")
+
+    axis_name: Any = None
 
     def __init__(self, label: str) -> None:
         self.parent = state.trace
@@ -114,6 +117,17 @@ class Trace:
 
 
 state = State()
+
+
+def axis_environment() -> tuple[tuple[Any, int], ...]:
+    """The named axes that surround the current code, innermost first, with their sizes."""
+    found = []
+    trace = state.trace
+    while trace is not None:
+        if trace.axis_name is not None:
+            found.append((trace.axis_name, int(trace.size)))  # type: ignore[attr-defined]
+        trace = trace.parent
+    return tuple(found)
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

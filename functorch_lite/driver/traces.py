@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from functorch_lite.compile.passes import optimise
-from functorch_lite.core.graph import Graph, check, free_tracers
+from functorch_lite.core.graph import Graph, check
+from functorch_lite.core.rewrite import free_tracers
 
 __all__ = ["CacheInfo", "Entry", "Lowered", "TraceRecord", "reason_for"]
 
@@ -50,7 +51,9 @@ class CacheInfo:
 class Entry:
     """A traced signature of a jitted function."""
 
-    __slots__ = ("graph", "leaves", "out_tree", "out_weak", "reason", "statics", "treedef")
+    __slots__ = (
+        "axes", "debug", "graph", "leaves", "out_tree", "out_weak", "reason", "statics", "treedef",
+    )  # fmt: skip
 
     def record(self, name: str) -> TraceRecord:
         """What ``cache_info`` says about it."""
@@ -66,6 +69,8 @@ class Entry:
     treedef: Any
     leaves: tuple[Any, ...]
     statics: tuple[Any, ...]
+    axes: tuple[tuple[Any, int], ...]
+    debug: bool
 
 
 def reason_for(new: Entry, kept: Sequence[Entry]) -> str:
@@ -85,11 +90,20 @@ def reason_for(new: Entry, kept: Sequence[Entry]) -> str:
             ]
         if old.statics != new.statics:
             diffs.append(f"static arguments are {dict(new.statics)} instead of {dict(old.statics)}")
+        if old.axes != new.axes:
+            now, was = _spoken_axes(new.axes), _spoken_axes(old.axes)
+            diffs.append(f"the named axes around the call changed: {now} instead of {was}")
+        if old.debug != new.debug:
+            diffs.append(f"debug_nans is {'on' if new.debug else 'off'}")
         if not diffs:
             diffs = ["the default device changed"]
         if best is None or len(diffs) < len(best):
             best = diffs
     return "first call" if best is None else "; ".join(best)
+
+
+def _spoken_axes(axes: Sequence[tuple[Any, int]]) -> str:
+    return ", ".join(f"{name!r} of size {size}" for name, size in axes) or "none"
 
 
 @dataclasses.dataclass(frozen=True)

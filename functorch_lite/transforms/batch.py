@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from functorch_lite.core.array import Array, Tracer
-from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.aval import Aval, StackAval, make_aval, without_axis
 from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.trace import Trace
 from functorch_lite.errors import NonConcreteError
@@ -30,6 +30,9 @@ class BatchTracer(Tracer):
     @property
     def aval(self) -> Aval:
         """Shape and dtype of one example."""
+        of_all = self.value.aval
+        if isinstance(of_all, StackAval):
+            return without_axis(of_all)
         return make_aval(self.shape, self.dtype, self.weak)
 
     def concrete(self, wanted: str) -> Any:
@@ -78,6 +81,11 @@ class BatchTrace(Trace):
             else:
                 values.append(a)
                 batched.append(False)
+        if op.batch_with is not None:
+            out = op.batch_with(self, values, batched, params)
+            if op.multi:
+                return tuple(o.value if o.__class__ is Shared else self.tracer(o) for o in out)
+            return out.value if out.__class__ is Shared else self.tracer(out)
         if not live:
             return op(*values, **params)
         out = op.batch(self.size, values, batched, params)

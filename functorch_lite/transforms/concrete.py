@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from functorch_lite.core.array import Array, Tracer
-from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.aval import Aval, StackAval, make_aval
 from functorch_lite.core.trace import frame_location, user_frame
 from functorch_lite.errors import NonConcreteError
 
@@ -70,7 +70,10 @@ class PrimalTracer(Tracer):
     @property
     def aval(self) -> Aval:
         """Shape and dtype."""
-        return make_aval(self.shape, self.dtype, self.weak)
+        aval = self.primal.aval
+        if isinstance(aval, StackAval):
+            return aval
+        return make_aval(aval.shape, aval.dtype, self.weak)
 
     def concrete(self, wanted: str) -> Any:
         """The value, if the transform around this one has it."""

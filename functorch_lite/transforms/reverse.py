@@ -166,10 +166,15 @@ class GradTrace(Trace):
     def _process_fwd(
         self, op: Op, primals: list[Any], parents: list[Node | None], params: dict[str, Any]
     ) -> tuple[Any, ...]:
-        """Ops with their own forward pass: ``fwd(primals, wants, params) -> (outs, residual)``."""
+        """Ops with their own forward pass: ``fwd(primals, wants, params)``.
+
+        It returns the outputs, what the reverse rule gets for the answer, and which outputs depend
+        on the wanted operands.
+        """
         assert op.fwd is not None
-        outs, residual = op.fwd(primals, [p is not None for p in parents], params)
-        return self._record(op, parents, primals_avals(primals), residual, params, outs)
+        outs, residual, live = op.fwd(primals, [p is not None for p in parents], params)
+        found = self._record(op, parents, [p.aval for p in primals], residual, params, outs)
+        return tuple(f if alive else o for f, o, alive in zip(found, outs, live, strict=True))
 
     def _record(
         self,
@@ -198,11 +203,6 @@ class GradTrace(Trace):
             slot.index = next(self.counter)
             results.append(_tracer(self, out, slot, False))
         return tuple(results)
-
-
-def primals_avals(primals: Sequence[Any]) -> list[Any]:
-    """Shapes and dtypes of values."""
-    return [make_aval(p.shape, p.dtype) for p in primals]
 
 
 def _tracer(trace: GradTrace, primal: Array, node: Node, weak: bool) -> GradTracer:

@@ -14,7 +14,7 @@ from typing import Any
 
 from functorch_lite.core.array import Array, Tracer, raise_escaped
 from functorch_lite.core.aval import Aval
-from functorch_lite.core.graph import Eqn, Graph, Var
+from functorch_lite.core.graph import Eqn, Graph, Var, set_stager
 from functorch_lite.core.op import Op
 from functorch_lite.core.trace import PACKAGE_DIR, Trace, state
 from functorch_lite.errors import NonConcreteError
@@ -203,3 +203,6 @@ def stage(
         args = [trace.arg(a, n, w) for a, n, w in zip(avals, names, weak, strict=True)]
         outs = f(*args)
     return trace.graph(outs, "graph")
+
+
+set_stager(stage)
