@@ -32,6 +32,7 @@ from functorch_lite.transforms.grad import grad, value_and_grad, vjp
 from functorch_lite.transforms.jacobian import hessian, jacfwd, jacrev
 from functorch_lite.transforms.jacobian import jacrev as jacobian
 from functorch_lite.transforms.jvp import jvp, linear_transpose, linearize
+from functorch_lite.transforms.remat import checkpoint, remat
 from functorch_lite.transforms.vmap import vmap
 from functorch_lite.values import (
     block_until_ready,
@@ -50,6 +51,7 @@ __all__ = [
     "ShapeDtypeStruct",
     "bfloat16",
     "block_until_ready",
+    "checkpoint",
     "clear_caches",
     "data",
     "debug_nans",
@@ -77,6 +79,7 @@ __all__ = [
     "optim",
     "random",
     "register_dataclass",
+    "remat",
     "stop_gradient",
     "tree",
     "tree_util",

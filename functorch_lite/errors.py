@@ -8,6 +8,8 @@ from __future__ import annotations
 
 __all__ = [
     "AxisError",
+    "AxisNameError",
+    "CarryTypeError",
     "DeviceError",
     "DtypeError",
     "EscapedTracerError",
@@ -66,6 +68,32 @@ class AxisError(FunctorchLiteError, ValueError, IndexError):
     Fixed::
 
         np.sum(np.ones((2, 3)), axis=1)
+    """
+
+
+class AxisNameError(FunctorchLiteError, NameError):
+    """A collective names an axis that no surrounding ``vmap`` has.
+
+    Fails::
+
+        vmap(lambda x: x - lax.pmean(x, "batch"))(np.ones(3))
+
+    Fixed::
+
+        vmap(lambda x: x - lax.pmean(x, "batch"), axis_name="batch")(np.ones(3))
+    """
+
+
+class CarryTypeError(FunctorchLiteError, TypeError):
+    """A loop's carry, or the results of two branches, change structure, shape or dtype.
+
+    Fails::
+
+        lax.fori_loop(0, 3, lambda i, x: np.append(x, i), np.zeros(1))
+
+    Fixed::
+
+        lax.fori_loop(0, 3, lambda i, x: x.at[i].set(i), np.zeros(3))
     """
 
 

@@ -196,6 +196,11 @@ def wrap_stack(stack: Stack) -> Array:
     return array
 
 
+def is_zero_stack(x: Any) -> bool:
+    """Whether a value is a stack of zeros of any length, which stands for no stack at all."""
+    return x.__class__ is StackArray and x._data.items is None
+
+
 class Tracer(Array):
     """A value inside a transform. ``_data`` stays unset, which is how eager ops notice one."""
 

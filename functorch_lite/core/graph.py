@@ -343,7 +343,7 @@ def to_function(graph: Graph) -> Callable[..., Any]:
     text, consts = _program(graph, "graph")
     namespace: dict[str, Any] = dict(REGISTRY)
     namespace.update(np=np, bfloat16=bfloat16, subgraph=_subgraph)
-    exec(compile(text, f"<graph {graph.name}>", "exec"), namespace)
+    exec(compile(text, f"<graph {graph.name}>", "exec", dont_inherit=True), namespace)
     return functools.partial(namespace["graph"], **consts)
 
 

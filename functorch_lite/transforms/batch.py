@@ -5,9 +5,10 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from functorch_lite.core.array import Array, Tracer
-from functorch_lite.core.aval import Aval, StackAval, make_aval, without_axis
+from functorch_lite.core.array import Array, Tracer, is_zero_stack, wrap_stack
+from functorch_lite.core.aval import Aval, StackAval, make_aval, with_axis, without_axis
 from functorch_lite.core.op import Op, Shared
+from functorch_lite.core.stack import Stack
 from functorch_lite.core.trace import Trace
 from functorch_lite.errors import NonConcreteError
 from functorch_lite.ops import broadcast_to
@@ -103,5 +104,7 @@ class BatchTrace(Trace):
         if x.__class__ is BatchTracer and x._trace is self:
             value: Array = x.value
             return value
+        if is_zero_stack(x):
+            return wrap_stack(Stack(None, with_axis(x.aval.elem, self.size)))
         out: Array = broadcast_to(x, shape=(self.size, *x.shape))
         return out

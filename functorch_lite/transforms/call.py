@@ -118,23 +118,31 @@ def _fwd(
         reverse.memo["call"] = forward, places
     forward, places = reverse.memo["call"]
     outs = call_graph(forward, primals)
-    residuals = places.of(primals, outs)
-    return outs[: len(graph.outputs)], (residuals, reverse), reverse.live
+    saved = Saved(reverse, places.of(primals, outs))
+    return outs[: len(graph.outputs)], saved, reverse.live
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Saved:
+    """What the pullback of an applied graph gets: the pair of graphs, values of its residuals."""
+
+    reverse: Reverse
+    values: list[Any]
+
+    @property
+    def linear(self) -> bool:
+        """Whether the graph is linear in the wanted operands."""
+        return self.reverse.linear
 
 
 def _vjp(
-    cts: list[Any], saved: Any, args: Sequence[Any], params: dict[str, Any], wants: list[bool]
+    cts: list[Any], saved: Saved, args: Sequence[Any], params: dict[str, Any], wants: list[bool]
 ) -> list[Any]:
-    residuals, reverse = saved
-    return pull_as_call(reverse, residuals, cts)
-
-
-def pull_as_call(reverse: Reverse, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
-    """Cotangents of a graph's inputs, by one call of its backward graph."""
+    reverse: Reverse = saved.reverse
     avals = [a for a, alive in zip(reverse.forward.out_avals, reverse.live, strict=True) if alive]
     given = [ct for ct, alive in zip(cts, reverse.live, strict=True) if alive]
     given = [zero_of(a) if ct is None else ct for ct, a in zip(given, avals, strict=True)]
-    found = iter(call_graph(reverse.backward, [*residuals, *given]))
+    found = iter(call_graph(reverse.backward, [*saved.values, *given]))
     return [next(found) if r else None for r in reverse.reached]
 
 

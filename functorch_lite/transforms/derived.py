@@ -247,9 +247,7 @@ def _batched(
         ]
         return [trace.lower(o) if v else o for o, v in zip(outs, varies, strict=True)]
 
-    avals = [
-        with_axis(a, size) if b else a for a, b in zip(graph.in_avals, batched, strict=True)
-    ]
+    avals = [with_axis(a, size) if b else a for a, b in zip(graph.in_avals, batched, strict=True)]
     staged = stage(over_examples, avals, f"vmap of {graph.name}")
     staged.name = f"{graph.name}_vmap"
     return staged, tuple(varies)
@@ -275,15 +273,11 @@ class Split:
     out_unknown: tuple[bool, ...]
 
 
-def split_of(
-    graph: Graph, unknown: Sequence[bool], force: Sequence[bool] | None = None
-) -> Split:
+def split_of(graph: Graph, unknown: Sequence[bool], force: Sequence[bool] | None = None) -> Split:
     """Cut a graph; outputs in ``force`` belong to the rest in any case."""
     unknown = tuple(unknown)
     force = (False,) * len(graph.outputs) if force is None else tuple(force)
-    found: Split = _once(
-        graph, ("partial", unknown, force), lambda: _split(graph, unknown, force)
-    )
+    found: Split = _once(graph, ("partial", unknown, force), lambda: _split(graph, unknown, force))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
@@ -33,6 +34,7 @@ def vmap(
     out_axes: Any = 0,
     axis_name: Any = None,
     axis_size: int | None = None,
+    spmd_axis_name: Any = None,
 ) -> Callable[..., Any]:
     """Map a function over an axis of its arguments, all examples at once.
 
@@ -43,8 +45,12 @@ def vmap(
             to pass it whole, or a container of these that is a prefix of the argument. An int
             applies to all. Keyword arguments are mapped over axis 0.
         out_axes: where the mapped axis goes in each output; None for outputs that do not vary.
-        axis_name: a name for the axis, for collective operations.
+        axis_name: a name for the axis (hashable, no tuple), by which the collectives of
+            ``functorch_lite.lax`` let an example see the others. Of two nested vmaps with one name
+            the inner one has it.
         axis_size: the size of the axis; needed only when nothing is mapped.
+        spmd_axis_name: accepted for JAX's sake, where it says how to divide arrays between devices;
+            an array is on one device here.
 
     Returns:
         a function of batches.
@@ -52,13 +58,22 @@ def vmap(
     Raises:
         VmapSizeError: if the arguments disagree about the size; every argument's size is listed.
         AxisError: if an axis does not exist.
-        TransformError: if the trees of axes do not fit.
+        TransformError: if the trees of axes do not fit, or the name is not one.
 
     >>> import functorch_lite.numpy as fnp
     >>> vmap(lambda x, y: x * y, in_axes=(0, None))(fnp.asarray([1.0, 2.0]), 3.0)
     Array([3., 6.], dtype=float32)
+
+    With a name for the axis, an example can ask for the sum over all of them:
+
+    >>> from functorch_lite import lax
+    >>> softmax = vmap(lambda x: fnp.exp(x) / lax.psum(fnp.exp(x), "i"), axis_name="i")
+    >>> softmax(fnp.asarray([0.0, 0.0]))
+    Array([0.5, 0.5], dtype=float32)
     """
     check_callable(f, "vmap")
+    _check_name(axis_name)
+    del spmd_axis_name
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     name = function_name(f)
@@ -105,6 +120,20 @@ def vmap(
     return mapped
 
 
+def _check_name(axis_name: Any) -> None:
+    """A tuple would mean several axes to a collective, and it looks names up in a dictionary."""
+    if isinstance(axis_name, (tuple, list)):
+        raise TransformError(
+            f"vmap: axis_name is one hashable name, got {axis_name!r}. Nest one vmap for each name."
+        )
+    try:
+        hash(axis_name)
+    except TypeError:
+        raise TransformError(
+            f"vmap: axis_name must be hashable, got {axis_name!r}. Use a string."
+        ) from None
+
+
 def _nth(paths: Callable[[], list[str]], i: int) -> str:
     return paths()[i]
 
@@ -145,7 +174,7 @@ def _axis_size(
 ) -> int:
     sizes = [x.shape[0] for x in fronts]
     if axis_size is not None:
-        sizes.append(int(axis_size))
+        sizes.append(_given_size(axis_size, label))
     if not sizes:
         raise TransformError(
             f"{label}: nothing is mapped: every in_axes is None"
@@ -164,6 +193,16 @@ def _axis_size(
             "in_axes for an argument that every example shares."
         )
     return sizes[0]
+
+
+def _given_size(axis_size: Any, label: str) -> int:
+    try:
+        size = operator.index(axis_size)
+    except TypeError:
+        raise TransformError(f"{label}: axis_size must be an int, got {axis_size!r}.") from None
+    if size < 0:
+        raise TransformError(f"{label}: axis_size must not be negative, got {size}.")
+    return size
 
 
 def _place(trace: BatchTrace, out: Any, axis: Any, label: str) -> Any:

@@ -1,0 +1,438 @@
+"""Loops: ``scan``, ``while_loop``, ``fori_loop`` and ``map``."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core import tree
+from functorch_lite.core.array import Array, Tracer, is_arraylike, is_weak, lift, make_weak
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.dtypes import bool_, default_dtype, int64, is_integer, weak_result_type
+from functorch_lite.core.trace import function_name
+from functorch_lite.errors import CarryTypeError, DtypeError, ShapeError, TransformError
+from functorch_lite.numpy.convert import cast, const
+from functorch_lite.ops import add, bitwise_and, concatenate, lt
+from functorch_lite.transforms.arguments import Flat, check_callable, unknown_leaf
+from functorch_lite.transforms.remat import checkpoint
+from functorch_lite.transforms.scan import scan as _scan
+from functorch_lite.transforms.structured import Staged, share_captures, stage_tree, type_text
+from functorch_lite.transforms.vmap import vmap
+from functorch_lite.transforms.while_loop import while_loop as _while_loop
+
+__all__ = ["fori_loop", "map", "scan", "while_loop"]
+
+_map = map
+
+
+# ---------------------------------------------------------------------------------- the carry's type
+class Carry:
+    """The carried tree of a loop: its leaves, and the types that a step keeps.
+
+    A Python number in the initial value takes the type that the step gives it.
+
+    Attributes:
+        arrays: the leaves, as arrays of their final types.
+        avals: types of the leaves inside the step; a number that met no array stays weak.
+        treedef: the structure.
+    """
+
+    def __init__(self, init: Any, name: str, label: str) -> None:
+        self.name, self.label = name, label
+        leaves, self.treedef = tree.flatten(init)
+        self.paths = tree.leaf_names(init, name)
+        self.arrays: list[Any] = []
+        self.avals: list[Aval] = []
+        for leaf, path in zip(leaves, self.paths, strict=True):
+            if not is_arraylike(leaf):
+                raise unknown_leaf(path, leaf, label)
+            x = lift(leaf)
+            weak = is_weak(leaf)
+            dtype = default_dtype(x.dtype) if weak else x.dtype
+            self.arrays.append(cast(x, dtype))
+            self.avals.append(Aval(x.shape, dtype, weak))
+
+    def adapt(self, out: Staged) -> bool:
+        """Whether the staged step returned the carry's types; numbers that can be adapted are.
+
+        Raises:
+            CarryTypeError: naming the leaf and both types.
+        """
+        found = out.avals[: len(self.avals)]
+        same = True
+        for i, (have, new) in enumerate(zip(self.avals, found, strict=True)):
+            dtype, weak = weak_result_type(_Typed(have), _Typed(new))
+            dtype = default_dtype(dtype) if weak else dtype
+            fits = new.weak or have.weak or have.dtype == new.dtype
+            if have.shape != new.shape or not fits or not (have.weak or dtype == have.dtype):
+                raise CarryTypeError(self._message(i, have, new))
+            if not have.weak or (weak and dtype == have.dtype):
+                continue
+            self.avals[i] = Aval(have.shape, dtype, weak)
+            self.arrays[i] = cast(self.arrays[i], dtype)
+            same = False
+        return same
+
+    def check_structure(self, found: Any) -> None:
+        """Raise unless a step returned the carry's structure."""
+        if found != self.treedef:
+            have = tree.unflatten(self.treedef, [0] * self.treedef.num_leaves)
+            got = tree.unflatten(found, [0] * found.num_leaves)
+            where = tree.first_difference(have, got, self.name)
+            raise CarryTypeError(
+                f"{self.label}: the carry comes in as {self.treedef} and is returned as {found}; "
+                f"{where}. Return it in the containers in which it came."
+            )
+
+    def _message(self, i: int, have: Aval, new: Aval) -> str:
+        path = self.paths[i]
+        text = (
+            f"{self.label}: the carry changes its type at {path}: it comes in as "
+            f"{type_text(have)} and is returned as {type_text(new)}. "
+        )
+        if have.shape != new.shape:
+            return text + (
+                "A loop's carry keeps its shape: start with the final one, or write into a larger "
+                "array with .at[i].set(...)."
+            )
+        return text + (
+            f"Start with {path}.astype({new.dtype.name!r}), or return it with "
+            f".astype({have.dtype.name!r})."
+        )
+
+    @property
+    def dtypes(self) -> list[Any]:
+        """dtypes of the leaves."""
+        return [a.dtype for a in self.avals]
+
+
+class _Typed:
+    """A type in the place of a value, for promotion."""
+
+    def __init__(self, aval: Aval) -> None:
+        self.dtype, self.weak = aval.dtype, aval.weak
+
+
+# --------------------------------------------------------------------------------------------- scan
+def scan(
+    f: Callable[..., Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """Apply a function to one slice after another, carrying a value along.
+
+    Args:
+        f: ``f(carry, x) -> (carry, y)``; the carry keeps its structure, shapes and dtypes.
+        init: the first carry, a tree.
+        xs: tree of arrays that are sliced along axis 0, or None.
+        length: number of steps; needed only without ``xs``.
+        reverse: from the last slice to the first; ``ys`` keep the order of ``xs``.
+        unroll: how many steps a program may write out one after the other; it changes no value.
+
+    Returns:
+        ``(carry, ys)``: the last carry, and the ``y`` of all steps stacked along axis 0.
+
+    Raises:
+        CarryTypeError: if a step changes the carry's type; the leaf and both types are named.
+        ShapeError: if the leading sizes differ.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> scan(lambda total, x: (total + x, total), 0.0, fnp.asarray([1.0, 2.0, 3.0]))
+    (Array(6., dtype=float32), Array([0., 1., 3.], dtype=float32))
+
+    Source: ``jax.lax.scan``.
+    """
+    check_callable(f, "scan")
+    label = f"scan of {function_name(f)}"
+    _check_unroll(unroll, label)
+    carry = Carry(init, "carry", label)
+    flat = Flat(xs, lambda: tree.leaf_names(xs, "xs"), label)
+    n = _steps(flat.arrays, length, lambda: tree.leaf_names(xs, "xs"), label)
+    slices = [make_aval(x.shape[1:], x.dtype) for x in flat.arrays]
+    names = [*carry.paths, *tree.leaf_names(xs, "x")]
+    treedef = tree.structure((tree.unflatten(carry.treedef, carry.arrays), xs))
+
+    def stage_once() -> Staged:
+        return stage_tree(_pair_of(f, label), label, treedef, [*carry.avals, *slices], names)
+
+    staged = stage_once()
+    y_tree = _check_pair(staged, carry)
+    while not carry.adapt(staged):
+        staged = stage_once()
+    count = len(carry.avals)
+    y_dtypes = [default_dtype(a.dtype) if a.weak else a.dtype for a in staged.avals[count:]]
+    body = staged.as_types([*carry.dtypes, *y_dtypes])
+    outs = _scan(
+        *staged.free, *carry.arrays, *flat.arrays, body=body, n_consts=len(staged.free),
+        n_carry=count, length=n, reverse=bool(reverse),
+    )  # fmt: skip
+    return tree.unflatten(carry.treedef, outs[:count]), tree.unflatten(y_tree, outs[count:])
+
+
+def _pair_of(f: Callable[..., Any], label: str) -> Callable[..., Any]:
+    def step(carry: Any, x: Any) -> Any:
+        out = f(carry, x)
+        if not isinstance(out, (tuple, list)) or len(out) != 2:
+            got = f"{len(out)} values" if isinstance(out, (tuple, list)) else type(out).__name__
+            raise TransformError(
+                f"{label}: a step must return a pair (carry, y), got {got}. Write return carry, y, "
+                "or return carry, None if nothing is to be stacked."
+            )
+        return tuple(out)
+
+    step.__name__ = function_name(f)
+    return step
+
+
+def _check_pair(staged: Staged, carry: Carry) -> Any:
+    """The structure of one step's result; the carry's must be that of the carry."""
+    out = tree.unflatten(staged.tree, list(range(len(staged.avals))))
+    carry.check_structure(tree.structure(out[0]))
+    return tree.structure(out[1])
+
+
+def _check_unroll(unroll: Any, label: str) -> None:
+    if not isinstance(unroll, (bool, int)) or (unroll is not True and int(unroll) < 0):
+        raise TransformError(f"{label}: unroll must be a bool or a number of steps, got {unroll!r}")
+
+
+def _steps(
+    xs: Sequence[Any], length: int | None, paths: Callable[[], list[str]], label: str
+) -> int:
+    for i, x in enumerate(xs):
+        if not x.shape:
+            raise ShapeError(
+                f"{label}: {paths()[i]} is a scalar, and what is scanned over is sliced along "
+                "axis 0. Close over it, or put it into the carry."
+            )
+    sizes = {x.shape[0] for x in xs}
+    if length is not None:
+        sizes.add(operator.index(length))
+    if len(sizes) > 1:
+        listed = "; ".join(f"{p} has size {x.shape[0]}" for p, x in zip(paths(), xs, strict=True))
+        extra = f"; length is {length}" if length is not None else ""
+        raise ShapeError(
+            f"{label}: axis 0 must have one size, but {listed}{extra}. Slice them to one length."
+        )
+    if not sizes:
+        raise TransformError(
+            f"{label}: there is nothing to scan over. Pass xs, or the number of steps as length=."
+        )
+    return sizes.pop()
+
+
+# ------------------------------------------------------------------------------------------- while
+def while_loop(
+    cond_fun: Callable[[Any], Any],
+    body_fun: Callable[[Any], Any],
+    init_val: Any,
+    *,
+    max_steps: int | None = None,
+) -> Any:
+    """Apply a function as long as another one says so.
+
+    Args:
+        cond_fun: ``cond_fun(carry) -> bool`` of shape ``()``.
+        body_fun: ``body_fun(carry) -> carry``; the carry keeps its structure, shapes and dtypes.
+        init_val: the first carry, a tree.
+        max_steps: the loop ends after so many steps in any case.
+
+    Returns:
+        the first carry for which the condition is false.
+
+    Reverse mode works: it keeps what it needs of every step, in memory that grows with the number
+    of steps. With ``max_steps=n`` it keeps about ``2 * sqrt(n)`` steps and computes the others
+    again, so that a bound for its memory is known beforehand.
+
+    Raises:
+        CarryTypeError: if a step changes the carry's type; the leaf and both types are named.
+
+    >>> from functorch_lite import grad
+    >>> def root(a):
+    ...     close = lambda x: abs(x * x - a) > 1e-5
+    ...     return while_loop(close, lambda x: (x + a / x) / 2, a)
+    >>> round(float(root(2.0)), 4), round(float(grad(root)(2.0)), 4)
+    (1.4142, 0.3536)
+
+    Source: ``jax.lax.while_loop``, which refuses reverse mode.
+    """
+    check_callable(cond_fun, "while_loop")
+    check_callable(body_fun, "while_loop")
+    if max_steps is not None:
+        return _bounded(cond_fun, body_fun, init_val, operator.index(max_steps))
+    return _plain_while(cond_fun, body_fun, init_val, "while_loop")
+
+
+def _plain_while(cond_fun: Any, body_fun: Any, init_val: Any, transform: str) -> Any:
+    label = f"{transform} of {function_name(body_fun)}"
+    carry = Carry(init_val, "carry", label)
+    treedef = tree.structure((tree.unflatten(carry.treedef, [0] * len(carry.avals)),))
+    body = stage_tree(body_fun, label, treedef, carry.avals, carry.paths)
+    carry.check_structure(body.tree)
+    while not carry.adapt(body):
+        body = stage_tree(body_fun, label, treedef, carry.avals, carry.paths)
+    test_label = f"the condition {function_name(cond_fun)} of {label}"
+    test = stage_tree(cond_fun, test_label, treedef, carry.avals, carry.paths)
+    if test.tree != tree.structure(0) or test.avals[0].dtype != bool_ or test.avals[0].shape:
+        got = test.avals[0].short() if test.tree == tree.structure(0) else str(test.tree)
+        raise DtypeError(
+            f"{test_label} must return one bool of shape (), got {got}. Compare, e.g. x > 0, and "
+            "reduce several with .any() or .all()."
+        )
+    graphs, captured = share_captures(
+        [test.graph, body.as_types(carry.dtypes)], [test.free, body.free]
+    )
+    outs = _while_loop(
+        *captured, *carry.arrays, cond=graphs[0], body=graphs[1], n_consts=len(captured),
+        lanes=(), mapped=((),) * len(captured),
+    )  # fmt: skip
+    return tree.unflatten(carry.treedef, outs)
+
+
+def _bounded(cond_fun: Any, body_fun: Any, init_val: Any, max_steps: int) -> Any:
+    """Two loops, one inside the other: the outer one keeps its carry, the inner one runs again."""
+    if max_steps < 0:
+        raise TransformError(f"while_loop: max_steps must not be negative, got {max_steps}")
+    inner_steps = max(1, math.isqrt(max_steps))
+
+    def inner(state: Any) -> Any:
+        stop = state[1] + inner_steps
+        return _plain_while(
+            lambda s: bitwise_and(_running(s), lt(s[1], stop)), step, state, "while_loop"
+        )
+
+    def step(state: Any) -> Any:
+        return body_fun(state[0]), add(state[1], const(1, int64))
+
+    def _running(state: Any) -> Any:
+        more = lt(state[1], const(max_steps, int64))
+        go = cond_fun(state[0])
+        return bitwise_and(more, go if isinstance(go, Array) else const(bool(go), bool_))
+
+    step.__name__ = function_name(body_fun)
+    start = (init_val, const(0, int64))
+    return _plain_while(_running, checkpoint(inner), start, "while_loop")[0]
+
+
+# -------------------------------------------------------------------------------------------- fori
+def fori_loop(
+    lower: Any,
+    upper: Any,
+    body_fun: Callable[[Any, Any], Any],
+    init_val: Any,
+    *,
+    unroll: Any = None,
+) -> Any:
+    """Apply ``body_fun(i, carry)`` for i from ``lower`` to ``upper - 1``.
+
+    Args:
+        lower, upper: integers of shape ``()``; they may be traced.
+        body_fun: returns the next carry, which keeps its structure, shapes and dtypes.
+        init_val: the first carry, a tree.
+        unroll: how many steps a program may write out one after the other; it changes no value.
+
+    Returns:
+        the last carry; ``init_val`` if ``upper <= lower``.
+
+    Known bounds make a ``scan``, traced ones a ``while_loop``; both have reverse mode.
+
+    >>> fori_loop(0, 5, lambda i, total: total + i, 0)
+    Array(10, dtype=int64)
+
+    Source: ``jax.lax.fori_loop``.
+    """
+    check_callable(body_fun, "fori_loop")
+    label = f"fori_loop of {function_name(body_fun)}"
+    if unroll is not None:
+        _check_unroll(unroll, label)
+    bounds = [_bound(x, what, label) for x, what in ((lower, "lower"), (upper, "upper"))]
+    dtype, weak = weak_result_type(*bounds)
+    lo, hi = (cast(x, dtype) for x in bounds)
+    one = const(1, dtype)
+    if not isinstance(lo, Tracer) and not isinstance(hi, Tracer):
+        count = max(0, int(hi) - int(lo))
+
+        def step(state: Any, _: None) -> Any:
+            return (_next(state[0], one), body_fun(*state)), None
+
+        step.__name__ = function_name(body_fun)
+        start = make_weak(lo) if weak else lo
+        return scan(step, (start, init_val), None, length=count)[0][1]
+
+    def body(state: Any) -> Any:
+        return _next(state[0], one), body_fun(*state)
+
+    body.__name__ = function_name(body_fun)
+    start = make_weak(cast(lo, dtype)) if weak else lo
+    return _plain_while(lambda s: lt(s[0], hi), body, (start, init_val), "fori_loop")[1]
+
+
+def _next(i: Any, one: Any) -> Any:
+    """The counter's next value, as weak as the counter."""
+    return make_weak(add(i, one)) if i.weak else add(i, one)
+
+
+def _bound(x: Any, what: str, label: str) -> Any:
+    if isinstance(x, (bool, np.bool_)) or not is_arraylike(x):
+        raise DtypeError(f"{label}: {what} must be an integer, got {type(x).__name__}")
+    array = lift(x)
+    if array.shape != () or not is_integer(array.dtype):
+        raise DtypeError(
+            f"{label}: {what} must be an integer of shape (), got {array.aval.short()}. Convert it "
+            "with int(...) or .astype(int)."
+        )
+    return make_weak(array) if is_weak(x) and not isinstance(array, Tracer) else array
+
+
+# --------------------------------------------------------------------------------------------- map
+def map(f: Callable[..., Any], xs: Any, *, batch_size: int | None = None) -> Any:
+    """Apply a function to one slice after another.
+
+    Args:
+        f: function of one slice, a tree like ``xs``.
+        xs: tree of arrays that are sliced along axis 0.
+        batch_size: how many slices at a time go through ``vmap(f)``; one by default.
+
+    Returns:
+        the results stacked along axis 0. Like ``vmap(f)(xs)``, with memory for one step only.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> map(lambda x: x**2, fnp.arange(3.0))
+    Array([0., 1., 4.], dtype=float32)
+
+    Source: ``jax.lax.map``.
+    """
+    check_callable(f, "map")
+
+    def step(carry: None, x: Any) -> tuple[None, Any]:
+        return None, f(x)
+
+    step.__name__ = function_name(f)
+    if batch_size is None:
+        return scan(step, None, xs)[1]
+    size = operator.index(batch_size)
+    if size < 1:
+        raise TransformError(f"map: batch_size must be at least 1, got {batch_size}")
+    flat = Flat(xs, lambda: tree.leaf_names(xs, "xs"), "map")
+    n = _steps(flat.arrays, None, lambda: tree.leaf_names(xs, "xs"), "map")
+    whole = n - n % size
+    groups = [x[:whole].reshape(whole // size, size, *x.shape[1:]) for x in flat.arrays]
+    mapped = vmap(f)
+    first = scan(lambda c, x: (c, mapped(x)), None, flat.unflatten(groups))[1]
+    first = tree.map(lambda y: y.reshape(whole, *y.shape[2:]), first)
+    if whole == n:
+        return first
+    last = mapped(flat.unflatten([x[whole:] for x in flat.arrays]))
+    return tree.map(_joined, first, last)
+
+
+def _joined(a: Array, b: Array) -> Array:
+    both: Array = concatenate(a, b, axis=0)
+    return both

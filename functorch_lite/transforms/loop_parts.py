@@ -1,0 +1,206 @@
+"""What the loops share: the order of their operands, and bodies derived from bodies.
+
+A loop's operands are constants, carried values and (for ``scan``) operands that are sliced; its
+results are the carried values and results that are stacked over the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from functorch_lite.core.aval import Aval
+from functorch_lite.core.dtypes import is_inexact
+from functorch_lite.core.graph import Graph, Var
+from functorch_lite.transforms.derived import Reverse, forward_of, reverse_of, zero_of
+
+Params = dict[str, Any]
+
+
+class Parts:
+    """Positions of a scan's operands and results.
+
+    Attributes:
+        consts, carry, xs: slices of the list of operands.
+        n_carry: number of carried values, which lead the results.
+    """
+
+    def __init__(self, params: Params) -> None:
+        n, m = params["n_consts"], params["n_carry"]
+        self.consts, self.carry, self.xs = slice(0, n), slice(n, n + m), slice(n + m, None)
+        self.n_consts, self.n_carry = n, m
+
+    def of(self, items: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Constants, carry and sliced operands."""
+        return list(items[self.consts]), list(items[self.carry]), list(items[self.xs])
+
+
+def named(graph: Graph, name: str) -> Graph:
+    """The graph under another name."""
+    graph.name = name
+    return graph
+
+
+def cut(items: Sequence[Any], *sizes: int) -> list[list[Any]]:
+    """Consecutive parts of a list."""
+    found, at = [], 0
+    for n in sizes:
+        found.append(list(items[at : at + n]))
+        at += n
+    return found
+
+
+def chosen(items: Sequence[Any], mask: Sequence[bool]) -> list[Any]:
+    return [x for x, m in zip(items, mask, strict=True) if m]
+
+
+def carry_fixpoint(
+    start: Sequence[bool], grow: Callable[[list[bool]], Sequence[bool]]
+) -> list[bool]:
+    """The smallest set of carried values that contains ``start`` and what it leads to in a step."""
+    have = list(start)
+    while True:
+        new = [a or b for a, b in zip(have, grow(have), strict=True)]
+        if new == have:
+            return have
+        have = new
+
+
+def wanted_carry(body: Graph, wants: Sequence[bool], parts: Parts) -> tuple[Reverse, list[bool]]:
+    """Forward pass and pullback of a body, with every carried value that gets a derivative."""
+    consts, carry, xs = parts.of(wants)
+
+    def grow(have: list[bool]) -> Sequence[bool]:
+        return reverse_of(body, [*consts, *have, *xs]).live[: parts.n_carry]
+
+    carry = carry_fixpoint(carry, grow)
+    return reverse_of(body, [*consts, *carry, *xs]), carry
+
+
+def reordered(graph: Graph, inputs: Sequence[Var], outputs: Sequence[Var], name: str) -> Graph:
+    """The graph with its inputs and outputs in another order."""
+    return Graph(inputs, graph.eqns, outputs, graph.consts, name)
+
+
+def joint_body(
+    body: Graph, mask: Sequence[bool], parts: Parts
+) -> tuple[Graph, list[bool], list[bool], list[bool], list[bool]]:
+    """The body over values and tangents, each group of inputs and outputs followed by its tangents.
+
+    Returns:
+        the graph, then which constants, carried values, slices and results have tangents.
+    """
+    consts, carry, xs = parts.of(mask)
+    carry = [
+        c and is_inexact(a.dtype) for c, a in zip(carry, body.in_avals[parts.carry], strict=True)
+    ]
+    n_results = len(body.outputs) - parts.n_carry
+
+    def grow(have: list[bool]) -> Sequence[bool]:
+        return forward_of(body, [*consts, *have, *xs])[1][: parts.n_carry]
+
+    carry = carry_fixpoint(carry, grow)
+    full_mask = [*consts, *carry, *xs]
+    joint, out_mask = forward_of(body, full_mask, [*carry, *[False] * n_results])
+    n = len(full_mask)
+    dots = iter(joint.inputs[n:])
+    tangents = [next(dots) if m else None for m in full_mask]
+    inputs: list[Var] = []
+    for values, ts in zip(parts.of(joint.inputs[:n]), parts.of(tangents), strict=True):
+        inputs += [*values, *[t for t in ts if t is not None]]
+    k = len(body.outputs)
+    out_dots = iter(joint.outputs[k:])
+    spread = [next(out_dots) if m else None for m in out_mask]
+    outputs = [
+        *joint.outputs[: parts.n_carry],
+        *[t for t in spread[: parts.n_carry] if t is not None],
+        *joint.outputs[parts.n_carry : k],
+        *[t for t in spread[parts.n_carry :] if t is not None],
+    ]
+    graph = reordered(joint, inputs, outputs, joint.name)
+    return graph, consts, carry, xs, list(out_mask[parts.n_carry :])
+
+
+def with_tangents(
+    values: Sequence[Any], tangents: Sequence[Any], mask: Sequence[bool]
+) -> list[Any]:
+    """A group of operands followed by the tangents that the mask asks for."""
+    dots = [
+        zero_of(v.aval) if t is None else t
+        for v, t, m in zip(values, tangents, mask, strict=True)
+        if m
+    ]
+    return [*values, *dots]
+
+
+def split_tangents(
+    outs: Sequence[Any], n_carry: int, carry: Sequence[bool], results: Sequence[bool]
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Values and tangents (None for zero) of the results of a loop over a joint body."""
+    ends, end_dots, ys, y_dots = cut(outs, n_carry, sum(carry), len(results), sum(results))
+    a, b = iter(end_dots), iter(y_dots)
+    tangents = [next(a) if m else None for m in carry] + [next(b) if m else None for m in results]
+    return (*ends, *ys), tuple(tangents)
+
+
+# ------------------------------------------------------------------------------------ reverse mode
+def carry_slots(reverse: Reverse, parts: Parts) -> tuple[int, ...]:
+    """The carried values whose cotangent the backward loop carries."""
+    return tuple(
+        i
+        for i, (alive, reached) in enumerate(
+            zip(reverse.live[: parts.n_carry], reverse.reached[parts.carry], strict=True)
+        )
+        if alive or reached
+    )
+
+
+def backward_avals(
+    reverse: Reverse, invariant: Sequence[bool], slots: Sequence[int], parts: Parts
+) -> tuple[list[Aval], list[Aval], list[Aval], list[Aval], list[Aval]]:
+    """Types of the backward body's inputs: constants, sums for constants, carry, slices, results."""
+    body = reverse.forward
+    residuals = [v.aval for v in reverse.residuals]
+    consts, carry, _ = parts.of(body.in_avals)
+    fixed = [a for a, f in zip(residuals, invariant, strict=True) if f]
+    moving = [a for a, f in zip(residuals, invariant, strict=True) if not f]
+    sums = [a for a, r in zip(consts, reverse.reached[parts.consts], strict=True) if r]
+    live = reverse.live[parts.n_carry :]
+    results = [a for a, alive in zip(body.out_avals[parts.n_carry :], live, strict=True) if alive]
+    return fixed, sums, [carry[i] for i in slots], moving, results
+
+
+def pull_step(
+    reverse: Reverse,
+    residuals: Sequence[Any],
+    ct_carry: dict[int, Any],
+    ct_results: Sequence[Any],
+    parts: Parts,
+) -> list[Any]:
+    """Cotangents of one step's inputs."""
+    given = iter(ct_results)
+    live = reverse.live[parts.n_carry :]
+    cts = [ct_carry.get(i) for i in range(parts.n_carry)]
+    return reverse.pull(residuals, [*cts, *[next(given) if alive else None for alive in live]])
+
+
+def spread_cotangents(
+    outs: Sequence[Any], slots: Sequence[int], reverse: Reverse, parts: Parts
+) -> list[Any]:
+    """What a backward loop returned, per operand of the loop; None where there is nothing."""
+    found = iter(outs)
+    consts = [next(found) if r else None for r in reverse.reached[parts.consts]]
+    carry: list[Any] = [None] * parts.n_carry
+    for i in slots:
+        carry[i] = next(found)
+    xs = [next(found) if r else None for r in reverse.reached[parts.xs]]
+    return [*consts, *carry, *xs]
+
+
+def rest_body(rest: Graph, invariant: Sequence[bool], sizes: Sequence[int]) -> Graph:
+    """The unknown part of a body, with its inputs in a scan's order."""
+    k = len(invariant)
+    fixed = chosen(rest.inputs[:k], invariant)
+    moving = chosen(rest.inputs[:k], [not f for f in invariant])
+    consts, carry, xs = cut(rest.inputs[k:], *sizes)
+    return reordered(rest, [*fixed, *consts, *carry, *moving, *xs], rest.outputs, rest.name)

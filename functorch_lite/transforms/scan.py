@@ -1,0 +1,374 @@
+"""``scan``: the op that applies a graph once per slice of its operands, carrying values along.
+
+Its derivatives are scans. Reverse mode runs the loop once with residuals, kept as ``loop_plan``
+says, and once from the last step to the first. The number of steps is static, or that of the stacks
+which a loop of unknown length left (``length=None``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core.array import wrap_stack
+from functorch_lite.core.aval import Aval, StackAval, make_aval
+from functorch_lite.core.graph import Graph, evaluate, same_type
+from functorch_lite.core.op import Op, Shared, Whole, wrap_result
+from functorch_lite.core.stack import Stack
+from functorch_lite.errors import ShapeError
+from functorch_lite.ops import add, concatenate, full, reshape, transpose
+from functorch_lite.ops import slice as block
+from functorch_lite.transforms.batch import BatchTrace
+from functorch_lite.transforms.call import flattened, program_of
+from functorch_lite.transforms.derived import (
+    Reverse,
+    batched_of,
+    is_unknown,
+    split_of,
+    write_down,
+    zero_of,
+)
+from functorch_lite.transforms.loop_parts import (
+    Params,
+    Parts,
+    backward_avals,
+    carry_fixpoint,
+    carry_slots,
+    chosen,
+    cut,
+    joint_body,
+    named,
+    pull_step,
+    rest_body,
+    split_tangents,
+    spread_cotangents,
+    wanted_carry,
+    with_tangents,
+)
+from functorch_lite.transforms.loop_plan import Keeping, Kept, merge, plan_loop
+from functorch_lite.transforms.stage import stage
+
+__all__ = ["scan"]
+
+
+# ------------------------------------------------------------------------------- value and its type
+def step_aval(aval: Aval) -> Aval:
+    """The type of one step's slice."""
+    if isinstance(aval, StackAval):
+        return aval.elem
+    return make_aval(aval.shape[1:], aval.dtype)
+
+
+def stacked_aval(aval: Aval, length: int | None) -> Aval:
+    """The type of one step's results, all together."""
+    if length is None or isinstance(aval, StackAval):
+        return StackAval(aval)
+    return make_aval((length, *aval.shape), aval.dtype)
+
+
+def _aval(
+    *avals: Aval, body: Graph, n_consts: int, n_carry: int, length: int | None, reverse: bool
+) -> tuple[Aval, ...]:
+    consts, carry, xs = Parts({"n_consts": n_consts, "n_carry": n_carry}).of(avals)
+    for i, x in enumerate(xs):
+        if not isinstance(x, StackAval) and (not x.shape or x.shape[0] != length):
+            raise ShapeError(
+                f"scan: operand {i} of those that are sliced has shape {x.shape}, expected "
+                f"{length} along axis 0. All of them have one leading size, that of length=."
+            )
+    given = [*consts, *carry, *map(step_aval, xs)]
+    if len(given) != len(body.inputs) or not all(map(same_type, given, body.in_avals)):
+        raise ShapeError(
+            f"scan of {body.name}: a step takes {_short(body.in_avals)}, got {_short(given)}"
+        )
+    outs = body.out_avals
+    if not all(map(same_type, outs[:n_carry], carry)):
+        raise ShapeError(
+            f"scan of {body.name}: a step returns the carry {_short(outs[:n_carry])}, expected "
+            f"{_short(carry)}. The carry keeps its shapes and dtypes."
+        )
+    return (*outs[:n_carry], *[stacked_aval(a, length) for a in outs[n_carry:]])
+
+
+def _short(avals: Sequence[Aval]) -> str:
+    return f"({', '.join(a.short() for a in avals)})"
+
+
+def number_of_steps(xs: Sequence[Any], length: int | None) -> int:
+    """How often a scan over raw operands runs."""
+    if length is not None:
+        return length
+    return max(len(x.items) for x in xs if isinstance(x, Stack) and x.items is not None)
+
+
+def _eager(
+    xp: Any,
+    *datas: Any,
+    body: Graph,
+    n_consts: int,
+    n_carry: int,
+    length: int | None,
+    reverse: bool,
+) -> tuple[Any, ...]:
+    program = program_of(body)
+    consts, carry = datas[:n_consts], list(datas[n_consts : n_consts + n_carry])
+    xs = datas[n_consts + n_carry :]
+    n = number_of_steps(xs, length)
+    avals = body.out_avals[n_carry:]
+    ys: list[Any] = [
+        [None] * n
+        if length is None or isinstance(a, StackAval)
+        else xp.empty((n, *a.shape), a.dtype)
+        for a in avals
+    ]
+    for i in range(n - 1, -1, -1) if reverse else range(n):
+        slices = [x.at(i, xp) if x.__class__ is Stack else x[i, ...] for x in xs]
+        outs = program(*consts, *carry, *slices)
+        carry = outs[:n_carry]
+        for y, out in zip(ys, outs[n_carry:], strict=True):
+            y[i] = out
+    return (
+        *carry,
+        *[Stack(y, a) if isinstance(y, list) else y for y, a in zip(ys, avals, strict=True)],
+    )
+
+
+def _inline(args: Sequence[Any], params: Params) -> tuple[Any, ...]:
+    """Step by step in ops, for ``debug_nans``."""
+    body, length = params["body"], params["length"]
+    parts = Parts(params)
+    consts, carry, xs = parts.of(args)
+    n = number_of_steps([getattr(x, "_data", None) for x in xs], length)
+    rows: list[Any] = [None] * n
+    for i in reversed(range(n)) if params["reverse"] else range(n):
+        outs = evaluate(body, [*consts, *carry, *[_element(x, i) for x in xs]])
+        carry, rows[i] = list(outs[: parts.n_carry]), outs[parts.n_carry :]
+    avals = body.out_avals[parts.n_carry :]
+    return (*carry, *[_together([r[k] for r in rows], a, length) for k, a in enumerate(avals)])
+
+
+def _element(x: Any, i: int) -> Any:
+    if isinstance(x.aval, StackAval):
+        item = x._data.at(i, np)
+        return wrap_result(item)
+    rest = x.shape[1:]
+    start, stop = (i, *(0,) * len(rest)), (i + 1, *rest)
+    return reshape(block(x, start=start, stop=stop, step=(1,) * len(stop)), shape=rest)
+
+
+def _together(rows: Sequence[Any], aval: Aval, length: int | None) -> Any:
+    if length is None or isinstance(aval, StackAval):
+        return wrap_stack(Stack([r._data for r in rows], aval))
+    if not rows:
+        return full(shape=(0, *aval.shape), dtype=aval.dtype, value=0)
+    return concatenate(*[reshape(r, shape=(1, *r.shape)) for r in rows], axis=0)
+
+
+# ------------------------------------------------------------------------------------ reverse mode
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """A scan with residuals and the scan that pulls cotangents back through it."""
+
+    reverse: Reverse
+    keeping: Keeping
+    backward: Graph
+    slots: tuple[int, ...]
+    """Carried values that have a cotangent."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Saved:
+    plan: _Plan
+    kept: Kept
+    linear: bool
+
+
+def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
+    parts = Parts(params)
+    reverse, _ = wanted_carry(params["body"], wants, parts)
+    if "scan" not in reverse.memo:
+        keeping = plan_loop(reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry)
+        slots = carry_slots(reverse, parts)
+        back = _backward_body(reverse, keeping.invariant, slots, parts)
+        reverse.memo["scan"] = _Plan(reverse, keeping, back, slots)
+    plan: _Plan = reverse.memo["scan"]
+    consts, carry, xs = parts.of(primals)
+    hoisted = plan.keeping.hoisted(consts)
+    new = {"n_consts": parts.n_consts + len(hoisted), "body": plan.keeping.body}
+    outs = scan(*consts, *hoisted, *carry, *xs, **{**params, **new})
+    kept = plan.keeping.find(consts, hoisted, xs, outs[parts.n_carry :])
+    n = len(params["body"].outputs)
+    return outs[:n], _Saved(plan, kept, reverse.linear), reverse.live
+
+
+def _backward_body(
+    reverse: Reverse, invariant: Sequence[bool], slots: tuple[int, ...], parts: Parts
+) -> Graph:
+    groups = backward_avals(reverse, invariant, slots, parts)
+    fixed, sums, carry, moving, _ = groups
+
+    def step(*args: Any) -> list[Any]:
+        a, b, c, d = cut(args, len(fixed), len(sums), len(carry), len(moving))[:4]
+        results = args[len(a) + len(b) + len(c) + len(d) :]
+        residuals = merge(invariant, a, d)
+        found = pull_step(reverse, residuals, dict(zip(slots, c, strict=True)), results, parts)
+        ct_consts, ct_carry, ct_xs = parts.of(found)
+        reached = [g for g in ct_consts if g is not None]
+        return [
+            *[add(total, g) for total, g in zip(b, reached, strict=True)],
+            *[
+                zero_of(aval) if ct_carry[i] is None else ct_carry[i]
+                for i, aval in zip(slots, carry, strict=True)
+            ],
+            *[g for g in ct_xs if g is not None],
+        ]
+
+    avals = [a for group in groups for a in group]
+    return named(stage(step, avals, reverse.backward.name), reverse.backward.name)
+
+
+def _vjp(
+    cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
+) -> list[Any]:
+    plan, parts = saved.plan, Parts(params)
+    reverse = plan.reverse
+    _, sums, _, _, _ = backward_avals(reverse, saved.kept.invariant, plan.slots, parts)
+    out_avals = args_of_results(params, parts, reverse)
+    start = [
+        zero_of(reverse.forward.out_avals[i]) if cts[i] is None else cts[i] for i in plan.slots
+    ]
+    results = [
+        zero_of(a) if ct is None else ct
+        for ct, a, alive in zip(
+            cts[parts.n_carry :], out_avals, reverse.live[parts.n_carry :], strict=True
+        )
+        if alive
+    ]
+    outs = scan(
+        *saved.kept.constants, *map(zero_of, sums), *start, *saved.kept.steps, *results,
+        body=plan.backward, n_consts=len(saved.kept.constants), n_carry=len(sums) + len(start),
+        length=params["length"], reverse=not params["reverse"],
+    )  # fmt: skip
+    return spread_cotangents(outs, plan.slots, reverse, parts)
+
+
+def args_of_results(params: Params, parts: Parts, reverse: Reverse) -> list[Aval]:
+    """Types of a loop's stacked results."""
+    avals = reverse.forward.out_avals[parts.n_carry :]
+    return [stacked_aval(a, params["length"]) for a in avals]
+
+
+# ------------------------------------------------------------------------------------ forward mode
+def _jvp(primals: list[Any], tangents: list[Any], params: Params) -> tuple[Any, Any]:
+    parts = Parts(params)
+    graph, consts, carry, xs, results = joint_body(
+        params["body"], [t is not None for t in tangents], parts
+    )
+    groups = zip(parts.of(primals), parts.of(tangents), (consts, carry, xs), strict=True)
+    operands = [x for values, ts, mask in groups for x in with_tangents(values, ts, mask)]
+    new = {
+        "body": graph,
+        "n_consts": parts.n_consts + sum(consts),
+        "n_carry": parts.n_carry + sum(carry),
+    }
+    outs = scan(*operands, **{**params, **new})
+    return split_tangents(outs, parts.n_carry, carry, results)
+
+
+# ---------------------------------------------------------------------------------------- batching
+def swap_leading(x: Any) -> Any:
+    """Axes 0 and 1 exchanged: the mapped axis and that of the steps. A stack stays as it is."""
+    if isinstance(x.aval, StackAval):
+        return x
+    return transpose(x, perm=(1, 0, *range(2, len(x.shape))))
+
+
+def _batch_with(
+    trace: BatchTrace, args: Sequence[Any], batched: Sequence[bool], params: Params
+) -> tuple[Any, ...]:
+    parts, body = Parts(params), params["body"]
+    consts, carry, xs = parts.of(batched)
+
+    def grow(have: list[bool]) -> Sequence[bool]:
+        return batched_of(body, trace, [*consts, *have, *xs])[1][: parts.n_carry]
+
+    carry = carry_fixpoint(carry, grow)
+    force = [*carry, *[False] * (len(body.outputs) - parts.n_carry)]
+    over, varies = batched_of(body, trace, [*consts, *carry, *xs], force)
+    values = parts.of(args)
+    start = [
+        trace.lower(x) if want and not have else x
+        for x, want, have in zip(values[1], carry, batched[parts.carry], strict=True)
+    ]
+    moved = [swap_leading(x) if b else x for x, b in zip(values[2], xs, strict=True)]
+    outs = scan(*values[0], *start, *moved, **{**params, "body": over})
+    n = parts.n_carry
+    return tuple(
+        Shared(o) if not v else o if i < n else swap_leading(o)
+        for i, (o, v) in enumerate(zip(outs, varies, strict=True))
+    )
+
+
+def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
+    return _batch_with(BatchTrace("vmap", size), args, batched, params)
+
+
+# ------------------------------------------------------------------------------ partial evaluation
+def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]:
+    parts, body = Parts(params), flattened(params["body"])
+    consts, carry, xs = parts.of([is_unknown(trace, a) for a in args])
+    n_results = len(body.outputs) - parts.n_carry
+
+    def grow(have: list[bool]) -> Sequence[bool]:
+        return split_of(body, [*consts, *have, *xs]).out_unknown[: parts.n_carry]
+
+    carry = carry_fixpoint(carry, grow)
+    unknown = [*consts, *carry, *xs]
+    halves = split_of(body, unknown, [*carry, *[False] * n_results])
+    known_consts, known_carry, known_xs = ([not u for u in group] for group in (consts, carry, xs))
+    keeping = plan_loop(
+        Graph(halves.known.inputs, halves.known.eqns, halves.known.outputs, halves.known.consts, body.name),
+        halves.residuals, sum(known_consts), sum(known_carry),
+    )  # fmt: skip
+    early = [
+        chosen(g, m)
+        for g, m in zip(parts.of(args), (known_consts, known_carry, known_xs), strict=True)
+    ]
+    hoisted = keeping.hoisted(early[0])
+    outs = scan(
+        *early[0], *hoisted, *early[1], *early[2], body=keeping.body,
+        n_consts=len(early[0]) + len(hoisted), n_carry=len(early[1]), length=params["length"],
+        reverse=params["reverse"],
+    )  # fmt: skip
+    kept = keeping.find(early[0], hoisted, early[2], outs[len(early[1]) :])
+    late = [chosen(g, m) for g, m in zip(parts.of(args), (consts, carry, xs), strict=True)]
+    rest = rest_body(halves.rest, kept.invariant, [len(g) for g in late])
+    rest_params = {
+        **params, "body": rest, "n_consts": len(kept.constants) + len(late[0]),
+        "n_carry": len(late[1]),
+    }  # fmt: skip
+    operands = [*kept.constants, *late[0], *late[1], *kept.steps, *late[2]]
+    late_outs = iter(write_down(trace, scan, operands, rest_params))
+    n_known = halves.out_unknown.count(False)
+    early_outs = iter(outs[:n_known])
+    return tuple(next(late_outs) if u else next(early_outs) for u in halves.out_unknown)
+
+
+scan = Op(
+    "scan",
+    ("*args",),
+    _eager,
+    _aval,
+    Whole(_jvp),
+    Whole(_vjp, ("ans",)),
+    _batch,
+    multi=True,
+    family="higher-order",
+)
+scan.fwd = _fwd
+scan.batch_with = _batch_with
+scan.partial = _partial
+scan.inline = _inline

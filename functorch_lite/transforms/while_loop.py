@@ -1,0 +1,491 @@
+"""``while_loop``: the op that applies a graph while another one says so.
+
+A step may return results beside the carry; they are stacked, one element per step. Reverse mode uses
+that: the loop runs once more with what its pullback needs as results, and counts its steps, and a
+``scan`` over those stacks, from the last step to the first, pulls the cotangents back.
+
+Under ``vmap`` with a condition that differs between examples, the loop has *lanes*: the leading axes
+of the condition and of every carried value. It runs until all lanes have finished, and a finished
+lane keeps its values. Where a derivative may look at what a finished lane computes, that lane is
+given the inputs of a running one, so no infinity arises that would turn a zero cotangent into NaN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from functorch_lite.core.array import wrap_stack
+from functorch_lite.core.aval import Aval, StackAval, make_aval
+from functorch_lite.core.dtypes import bool_, int32, int64
+from functorch_lite.core.graph import Graph, Var, evaluate, same_type
+from functorch_lite.core.op import Op, Shared, Whole
+from functorch_lite.core.stack import Stack
+from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.ops import add, cast, full, lt, select
+from functorch_lite.ops.families import const
+from functorch_lite.transforms.batch import BatchTrace
+from functorch_lite.transforms.call import flattened, program_of
+from functorch_lite.transforms.cond import cond as cond_op
+from functorch_lite.transforms.derived import (
+    Reverse,
+    batched_of,
+    is_unknown,
+    split_of,
+    write_down,
+    zero_of,
+)
+from functorch_lite.transforms.lanes import mask_like, safe_body
+from functorch_lite.transforms.loop_parts import (
+    Params,
+    Parts,
+    backward_avals,
+    carry_fixpoint,
+    carry_slots,
+    chosen,
+    cut,
+    joint_body,
+    named,
+    pull_step,
+    rest_body,
+    split_tangents,
+    spread_cotangents,
+    wanted_carry,
+    with_tangents,
+)
+from functorch_lite.transforms.loop_plan import Keeping, Kept, merge, plan_loop
+from functorch_lite.transforms.scan import scan
+from functorch_lite.transforms.stage import stage
+
+__all__ = ["while_loop"]
+
+
+def _parts(params: Params) -> Parts:
+    n = params["n_consts"]
+    return Parts({"n_consts": n, "n_carry": len(params["body"].inputs) - n})
+
+
+# ------------------------------------------------------------------------------- value and its type
+def _aval(
+    *avals: Aval, cond: Graph, body: Graph, n_consts: int, lanes: tuple[int, ...], mapped: Any
+) -> tuple[Aval, ...]:
+    for what, graph in (("condition", cond), ("body", body)):
+        if len(avals) != len(graph.inputs) or not all(map(same_type, avals, graph.in_avals)):
+            raise ShapeError(
+                f"while_loop: the {what} takes {_short(graph.in_avals)}, got {_short(avals)}"
+            )
+    found = cond.out_avals
+    if len(found) != 1 or found[0].dtype != bool_:
+        raise DtypeError(
+            f"while_loop: the condition returns {_short(found)}, expected one bool. Compare, e.g. "
+            "x > 0."
+        )
+    carry = avals[n_consts:]
+    if found[0].shape != lanes or any(a.shape[: len(lanes)] != lanes for a in carry):
+        raise ShapeError(
+            f"while_loop: the condition has shape {found[0].shape}, expected {lanes}. Reduce it to "
+            "a scalar, e.g. with .any() or .all()."
+        )
+    outs = body.out_avals
+    if not all(map(same_type, outs[: len(carry)], carry)):
+        raise ShapeError(
+            f"while_loop of {body.name}: a step returns the carry {_short(outs[: len(carry)])}, "
+            f"expected {_short(carry)}. The carry keeps its shapes and dtypes."
+        )
+    return (*carry, *map(StackAval, outs[len(carry) :]))
+
+
+def _short(avals: Sequence[Aval]) -> str:
+    return f"({', '.join(a.short() for a in avals)})"
+
+
+def _eager(
+    xp: Any,
+    *datas: Any,
+    cond: Graph,
+    body: Graph,
+    n_consts: int,
+    lanes: tuple[int, ...],
+    mapped: Any,
+) -> tuple[Any, ...]:
+    test, step = program_of(cond), program_of(body)
+    consts, carry = datas[:n_consts], datas[n_consts:]
+    n = len(carry)
+    avals = body.out_avals[n:]
+    rows: list[list[Any]] = [[] for _ in avals]
+    running = test(*consts, *carry)[0]
+    while bool(running.any() if lanes else running):
+        outs = step(*consts, *carry)
+        if not lanes or running.all():
+            carry = outs[:n]
+        else:
+            carry = [
+                xp.where(running.reshape(lanes + (1,) * (new.ndim - len(lanes))), new, old)
+                for new, old in zip(outs[:n], carry, strict=True)
+            ]
+        for row, out in zip(rows, outs[n:], strict=True):
+            row.append(out)
+        running = test(*consts, *carry)[0]
+    return (*carry, *[Stack(row, a) for row, a in zip(rows, avals, strict=True)])
+
+
+def _inline(args: Sequence[Any], params: Params) -> tuple[Any, ...]:
+    """Step by step in ops, for ``debug_nans``."""
+    parts, body, lanes = _parts(params), params["body"], params["lanes"]
+    consts, carry, _ = parts.of(args)
+    rows: list[list[Any]] = [[] for _ in body.outputs[parts.n_carry :]]
+    while True:
+        (running,) = evaluate(params["cond"], [*consts, *carry])
+        if not running._data.any():
+            break
+        outs = evaluate(body, [*consts, *carry])
+        carry = [
+            select(mask_like(running, new, lanes), new, old) if lanes else new
+            for new, old in zip(outs[: parts.n_carry], carry, strict=True)
+        ]
+        for row, out in zip(rows, outs[parts.n_carry :], strict=True):
+            row.append(out._data)
+    avals = body.out_avals[parts.n_carry :]
+    return (*carry, *[wrap_stack(Stack(r, a)) for r, a in zip(rows, avals, strict=True)])
+
+
+# ---------------------------------------------------------------------------------- counting steps
+def counting(
+    keeping: Keeping, condition: Graph, n_consts: int, n_carry: int, lanes: tuple[int, ...]
+) -> tuple[Graph, Graph]:
+    """The condition and body of a loop that also carries the number of its steps.
+
+    The count comes last in the carry, and before each step also last in the results.
+    """
+    body = keeping.body
+    n_hoisted = len(body.inputs) - n_consts - n_carry
+    count = make_aval(lanes, int64)
+
+    def step(*args: Any) -> list[Any]:
+        *rest, k = args
+        outs = evaluate(body, rest)
+        return [*outs[:n_carry], add(k, const(1, int64)), *outs[n_carry:], k]
+
+    staged = named(stage(step, [*body.in_avals, count], body.name), body.name)
+    spare = [Var(v.aval) for v in body.inputs[n_consts : n_consts + n_hoisted]]
+    inputs = [*condition.inputs[:n_consts], *spare, *condition.inputs[n_consts:], Var(count)]
+    test = Graph(inputs, condition.eqns, condition.outputs, condition.consts, condition.name)
+    return test, staged
+
+
+def run_counting(
+    keeping: Keeping,
+    test: Graph,
+    step: Graph,
+    consts: Sequence[Any],
+    carry: Sequence[Any],
+    params: Params,
+) -> tuple[tuple[Any, ...], Kept, Any, Any, tuple[Any, ...]]:
+    """Run a counting loop.
+
+    Returns:
+        the carry, the kept values, the final count, the stack of counts, the stacked results.
+    """
+    hoisted = keeping.hoisted(consts)
+    lanes = params["lanes"]
+    whole = (False,) * len(lanes)
+    new = {
+        "cond": test,
+        "body": step,
+        "n_consts": len(consts) + len(hoisted),
+        "mapped": (*params["mapped"], *[whole] * len(hoisted)),
+    }
+    zero = full(shape=lanes, dtype=int64, value=0)
+    outs = while_loop(*consts, *hoisted, *carry, zero, **{**params, **new})
+    n = len(carry)
+    kept = keeping.find(consts, hoisted, (), outs[n + 1 :])
+    return outs[:n], kept, outs[n], outs[-1], outs[n + 1 :]
+
+
+# ------------------------------------------------------------------------------------ reverse mode
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """A counting loop and the scan that pulls cotangents back through it."""
+
+    reverse: Reverse
+    keeping: Keeping
+    test: Graph
+    step: Graph
+    backward: Graph
+    slots: tuple[int, ...]
+    parts: Parts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Saved:
+    plan: _Plan
+    kept: Kept
+    count: Any
+    counts: Any
+    linear: bool
+
+
+def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
+    parts, lanes = _parts(params), params["lanes"]
+    body = safe_body(params) if lanes else params["body"]
+    reverse, _ = wanted_carry(body, wants, parts)
+    key = ("while", id(params["cond"]), lanes)
+    if key not in reverse.memo:
+        keeping = plan_loop(reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry)
+        test, step = counting(keeping, params["cond"], parts.n_consts, parts.n_carry, lanes)
+        slots = carry_slots(reverse, parts)
+        back = _backward_body(reverse, keeping.invariant, slots, parts, lanes)
+        # The condition is kept beside what belongs to it, so that its id stays its own.
+        plan = _Plan(reverse, keeping, test, step, back, slots, parts)
+        reverse.memo[key] = params["cond"], plan
+    plan = reverse.memo[key][1]
+    consts, carry, _ = parts.of(primals)
+    ends, kept, count, counts, results = run_counting(
+        plan.keeping, plan.test, plan.step, consts, carry, params
+    )
+    n = len(params["body"].outputs) - parts.n_carry
+    saved = _Saved(plan, kept, count, counts, reverse.linear)
+    return (*ends, *results[:n]), saved, reverse.live
+
+
+def _backward_body(
+    reverse: Reverse,
+    invariant: Sequence[bool],
+    slots: tuple[int, ...],
+    parts: Parts,
+    lanes: tuple[int, ...],
+) -> Graph:
+    """One step back, left out where the loop had ended: a step's number is below the count then.
+
+    Inputs: the count and constants, sums and carried cotangents, the step's number, its residuals,
+    cotangents of its results.
+    """
+    fixed, sums, carry, moving, results = groups = backward_avals(reverse, invariant, slots, parts)
+    sizes = [len(group) for group in groups]
+    count = make_aval(lanes, int64)
+
+    def pull(*args: Any) -> list[Any]:
+        a, b, c, d, e = cut(args, *sizes)
+        residuals = merge(invariant, a, d)
+        found = pull_step(reverse, residuals, dict(zip(slots, c, strict=True)), e, parts)
+        ct_consts, ct_carry, _ = parts.of(found)
+        reached = [g for g in ct_consts if g is not None]
+        return [
+            *[add(total, g) for total, g in zip(b, reached, strict=True)],
+            *[
+                zero_of(aval) if ct_carry[i] is None else ct_carry[i]
+                for i, aval in zip(slots, carry, strict=True)
+            ],
+        ]
+
+    def stay(*args: Any) -> list[Any]:
+        _, b, c, _, _ = cut(args, *sizes)
+        return [*b, *c]
+
+    avals = [aval for group in groups for aval in group]
+    name = reverse.backward.name
+    branches = tuple(named(stage(f, avals, name), name) for f in (stay, pull))
+
+    def step(total: Any, *args: Any) -> list[Any]:
+        n = sizes[0] + sizes[1] + sizes[2]
+        number, rest = args[n], [*args[:n], *args[n + 1 :]]
+        running = lt(number, total)
+        if not lanes:
+            return list(cond_op(cast(running, dtype=int32), *rest, branches=branches))
+        a, b, c, d, e = cut(rest, *sizes)
+        masked = [select(mask_like(running, ct, lanes), ct, zero_of(ct.aval)) for ct in c]
+        outs = evaluate(branches[1], [*a, *b, *masked, *d, *e])
+        new, old = outs[sizes[1] :], c
+        return [
+            *outs[: sizes[1]],
+            *[select(mask_like(running, x, lanes), x, y) for x, y in zip(new, old, strict=True)],
+        ]
+
+    avals = [count, *fixed, *sums, *carry, count, *moving, *results]
+    return named(stage(step, avals, name), name)
+
+
+def _vjp(
+    cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
+) -> list[Any]:
+    plan, parts = saved.plan, saved.plan.parts
+    reverse = plan.reverse
+    _, sums, _, _, _ = backward_avals(reverse, saved.kept.invariant, plan.slots, parts)
+    out_avals = reverse.forward.out_avals
+    start = [zero_of(out_avals[i]) if cts[i] is None else cts[i] for i in plan.slots]
+    n = parts.n_carry
+    results = [
+        zero_of(StackAval(a)) if ct is None else ct
+        for ct, a, alive in zip(cts[n:], out_avals[n:], reverse.live[n:], strict=True)
+        if alive
+    ]
+    fixed = [saved.count, *saved.kept.constants]
+    outs = scan(
+        *fixed, *map(zero_of, sums), *start, saved.counts, *saved.kept.steps, *results,
+        body=plan.backward, n_consts=len(fixed), n_carry=len(sums) + len(start), length=None,
+        reverse=True,
+    )  # fmt: skip
+    return spread_cotangents(outs, plan.slots, reverse, parts)
+
+
+# -------------------------------------------------------------------------- forward mode, batching
+def with_spares(graph: Graph, groups: Sequence[tuple[Sequence[Var], Sequence[bool]]]) -> Graph:
+    """The graph with further inputs, which it ignores: a tangent for each input that has one."""
+    inputs = [
+        v
+        for own, mask in groups
+        for v in (*own, *[Var(x.aval) for x, m in zip(own, mask, strict=True) if m])
+    ]
+    return Graph(inputs, graph.eqns, graph.outputs, graph.consts, graph.name)
+
+
+def _jvp(primals: list[Any], tangents: list[Any], params: Params) -> tuple[Any, Any]:
+    parts, condition = _parts(params), params["cond"]
+    graph, consts, carry, _, results = joint_body(
+        params["body"], [t is not None for t in tangents], parts
+    )
+    groups = zip(parts.of(primals), parts.of(tangents), (consts, carry), strict=False)
+    operands = [x for values, ts, mask in groups for x in with_tangents(values, ts, mask)]
+    inputs = parts.of(condition.inputs)
+    new = {
+        "cond": with_spares(condition, [(inputs[0], consts), (inputs[1], carry)]),
+        "body": graph,
+        "n_consts": parts.n_consts + sum(consts),
+        "mapped": (*params["mapped"], *chosen(params["mapped"], consts)),
+    }
+    outs = while_loop(*operands, **{**params, **new})
+    return split_tangents(outs, parts.n_carry, carry, results)
+
+
+def _batch_with(
+    trace: BatchTrace, args: Sequence[Any], batched: Sequence[bool], params: Params
+) -> tuple[Any, ...]:
+    parts, body, lanes = _parts(params), params["body"], params["lanes"]
+    consts, carry, _ = parts.of(batched)
+    n_results = len(body.outputs) - parts.n_carry
+
+    def grow(have: list[bool]) -> Sequence[bool]:
+        return batched_of(body, trace, [*consts, *have])[1][: parts.n_carry]
+
+    carry = carry_fixpoint(carry, grow)
+    in_lanes = batched_of(params["cond"], trace, [*consts, *carry])[1][0] or (
+        bool(lanes) and any(carry)
+    )
+    new: Params = {}
+    results = [False] * n_results
+    if in_lanes:
+        carry = [True] * parts.n_carry
+        results = [not isinstance(a, StackAval) for a in body.out_avals[parts.n_carry :]]
+        new["lanes"] = (trace.size, *lanes)
+        new["mapped"] = tuple((b, *m) for b, m in zip(consts, params["mapped"], strict=True))
+    flags = [*consts, *carry]
+    new["cond"] = batched_of(params["cond"], trace, flags, [in_lanes])[0]
+    new["body"], varies = batched_of(body, trace, flags, [*carry, *results])
+    if in_lanes and n_results:
+        new["body"] = safe_body({**params, **new})
+    values = parts.of(args)
+    start = [
+        trace.lower(x) if want and not have else x
+        for x, want, have in zip(values[1], carry, batched[parts.carry], strict=True)
+    ]
+    outs = while_loop(*values[0], *start, **{**params, **new})
+    return tuple(o if v else Shared(o) for o, v in zip(outs, varies, strict=True))
+
+
+def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
+    return _batch_with(BatchTrace("vmap", size), args, batched, params)
+
+
+# ------------------------------------------------------------------------------ partial evaluation
+def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]:
+    """Run the known part with what the rest needs; the rest becomes a scan over those stacks."""
+    parts, lanes = _parts(params), params["lanes"]
+    body = flattened(safe_body(params) if lanes else params["body"])
+    consts, carry, _ = parts.of([is_unknown(trace, a) for a in args])
+
+    def grow(have: list[bool]) -> Sequence[bool]:
+        return split_of(body, [*consts, *have]).out_unknown[: parts.n_carry]
+
+    carry = carry_fixpoint(carry, grow)
+    if split_of(params["cond"], [*consts, *carry]).out_unknown[0]:
+        return write_down(trace, while_loop, args, params)
+    n_results = len(body.outputs) - parts.n_carry
+    halves = split_of(body, [*consts, *carry], [*carry, *[False] * n_results])
+    known_consts, known_carry = [not u for u in consts], [not u for u in carry]
+    early = [
+        chosen(group, mask)
+        for group, mask in zip(parts.of(args), (known_consts, known_carry), strict=False)
+    ]
+    whole = Graph(
+        halves.known.inputs, halves.known.eqns, halves.known.outputs, halves.known.consts, body.name
+    )
+    keeping = plan_loop(whole, halves.residuals, len(early[0]), len(early[1]))
+    known_test = split_of(params["cond"], [*consts, *carry]).known
+    test, step = counting(keeping, known_test, len(early[0]), len(early[1]), lanes)
+    known_params = {**params, "mapped": tuple(chosen(params["mapped"], known_consts))}
+    ends, kept, count, counts, results = run_counting(
+        keeping, test, step, early[0], early[1], known_params
+    )
+    late = [
+        chosen(group, mask) for group, mask in zip(parts.of(args), (consts, carry), strict=False)
+    ]
+    rest = rest_body(halves.rest, kept.invariant, [len(late[0]), len(late[1]), 0])
+    guarded = _guarded(rest, len(kept.constants) + len(late[0]), len(late[1]), lanes)
+    fixed = [count, *kept.constants, *late[0]]
+    late_outs = iter(
+        write_down(
+            trace, scan, [*fixed, *late[1], counts, *kept.steps],
+            {
+                "body": guarded, "n_consts": len(fixed), "n_carry": len(late[1]), "length": None,
+                "reverse": False,
+            },
+        )
+    )  # fmt: skip
+    n_known = halves.out_unknown.count(False)
+    early_outs = iter((*ends, *results)[:n_known])
+    return tuple(next(late_outs) if u else next(early_outs) for u in halves.out_unknown)
+
+
+def _guarded(rest: Graph, n_consts: int, n_carry: int, lanes: tuple[int, ...]) -> Graph:
+    """The unknown part of a step, left out where the loop had ended."""
+    count = make_aval(lanes, int64)
+    results = rest.out_avals[n_carry:]
+
+    def stay(*args: Any) -> list[Any]:
+        return [*args[n_consts : n_consts + n_carry], *map(zero_of, results)]
+
+    skip = named(stage(stay, rest.in_avals, rest.name), rest.name)
+
+    def step(total: Any, *args: Any) -> Sequence[Any]:
+        n = n_consts + n_carry
+        number, operands = args[n], [*args[:n], *args[n + 1 :]]
+        running = lt(number, total)
+        if not lanes:
+            return cond_op(cast(running, dtype=int32), *operands, branches=(skip, rest))
+        new, old = evaluate(rest, operands), args[n_consts:n]
+        kept = [
+            select(mask_like(running, x, lanes), x, y)
+            for x, y in zip(new[:n_carry], old, strict=True)
+        ]
+        return [*kept, *new[n_carry:]]
+
+    head, tail = rest.in_avals[: n_consts + n_carry], rest.in_avals[n_consts + n_carry :]
+    return named(stage(step, [count, *head, count, *tail], rest.name), rest.name)
+
+
+while_loop = Op(
+    "while_loop",
+    ("*args",),
+    _eager,
+    _aval,
+    Whole(_jvp),
+    Whole(_vjp, ("ans",)),
+    _batch,
+    multi=True,
+    family="higher-order",
+)
+while_loop.fwd = _fwd
+while_loop.batch_with = _batch_with
+while_loop.partial = _partial
+while_loop.inline = _inline
