@@ -9,7 +9,9 @@ Array([2., 4.], dtype=float32)
 from __future__ import annotations
 
 from functorch_lite import (
+    checkpoint_policies,
     data,
+    debug,
     errors,
     lax,
     nn,
@@ -27,6 +29,10 @@ from functorch_lite.core.graph import Graph
 from functorch_lite.core.tree import register_dataclass
 from functorch_lite.driver import clear_caches, disable_jit, eval_shape, jit, make_graph
 from functorch_lite.driver import make_graph as make_jaxpr
+from functorch_lite.transforms.callbacks import pure_callback
+from functorch_lite.transforms.closure import closure_convert
+from functorch_lite.transforms.custom_jvp import custom_jvp
+from functorch_lite.transforms.custom_vjp import custom_vjp
 from functorch_lite.transforms.debug import debug_nans
 from functorch_lite.transforms.grad import grad, value_and_grad, vjp
 from functorch_lite.transforms.jacobian import hessian, jacfwd, jacrev
@@ -52,8 +58,13 @@ __all__ = [
     "bfloat16",
     "block_until_ready",
     "checkpoint",
+    "checkpoint_policies",
     "clear_caches",
+    "closure_convert",
+    "custom_jvp",
+    "custom_vjp",
     "data",
+    "debug",
     "debug_nans",
     "device_get",
     "device_put",
@@ -77,6 +88,7 @@ __all__ = [
     "nn",
     "numpy",
     "optim",
+    "pure_callback",
     "random",
     "register_dataclass",
     "remat",

@@ -23,7 +23,8 @@ LAYERS = {
     "backends": 6,
     "driver": 7,
     "numpy": 8, "lax": 8, "random": 8, "scipy": 8, "testing": 8,
-    "tree": 8, "tree_util": 8, "values": 8,
+    "tree": 8, "tree_util": 8, "values": 8, "debug": 8,
+    "checkpoint_policies": 8,
     "nn": 9, "optim": 9, "data": 9,
     "torch": 10,
 }  # fmt: skip

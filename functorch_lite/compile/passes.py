@@ -11,33 +11,60 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.compile.unused import drop_unused
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.graph import Eqn, Graph, Var, subgraphs
 from functorch_lite.core.rewrite import dead_code, has_effect
 from functorch_lite.core.static import Static
 from functorch_lite.core.trace import quiet_runner
 from functorch_lite.transforms.call import flatten_calls
+from functorch_lite.transforms.linear import INLINED
 
 BARRIER = "optimization_barrier"
 FOLD_BYTES = 4096
 """Largest result that constant folding stores in the program."""
 MAX_ROUNDS = 8
-_UNFOLDED = ("higher-order", "collective")
-"""Families whose ops run graphs, or have a value only inside the vmap that names their axis."""
+_UNFOLDED = ("higher-order", "collective", "host")
+"""Families whose ops run graphs or Python, or have a value only inside the vmap of their axis."""
 
 
 def optimise(graph: Graph) -> Graph:
-    """All passes, in an order in which each feeds the next, until none finds anything."""
-    graph = dead_code(flatten_calls(graph))
+    """All passes, in an order in which each feeds the next, until none finds anything.
+
+    The graphs inside loops and branches are optimised too; each graph is once.
+    """
+    if "is_optimised" in graph.memo:
+        return graph
+    done: Graph | None = graph.memo.get("optimised")
+    if done is not None:
+        return done
+    result = dead_code(flatten_calls(graph, INLINED))
     for _ in range(MAX_ROUNDS):
-        before = len(graph.eqns)
-        graph = fold_constants(graph)
-        graph = simplify(graph)
-        graph = common_subexpressions(graph)
-        graph = dead_code(graph)
-        if len(graph.eqns) == before:
+        before = len(result.eqns)
+        result = fold_constants(result)
+        result = simplify(result)
+        result = common_subexpressions(result)
+        result = dead_code(drop_unused(result))
+        if len(result.eqns) == before:
             break
-    return graph
+    result.eqns = [_inside(eqn) for eqn in result.eqns]
+    result.memo["is_optimised"] = True
+    graph.memo["optimised"] = result
+    return result
+
+
+def _inside(eqn: Eqn) -> Eqn:
+    """The equation with its graphs optimised."""
+    if next(subgraphs(eqn), None) is None:
+        return eqn
+
+    def visit(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(visit, value))
+        return optimise(value) if isinstance(value, Graph) else value
+
+    params = {key: visit(value) for key, value in eqn.params.items()}
+    return Eqn(eqn.op, eqn.inputs, eqn.outputs, params, eqn.source)
 
 
 def common_subexpressions(graph: Graph) -> Graph:
@@ -248,4 +275,5 @@ _RULES: dict[str, Rewrite] = {
     "concatenate": _one_operand,
     "pad": _pad,
     "integer_pow": _integer_pow,
+    "checkpoint_name": _drop_if_same_aval,
 }

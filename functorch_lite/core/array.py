@@ -318,12 +318,20 @@ def make_strong(x: Any) -> Any:
     """The same value with its dtype fixed; ``x`` itself if it is not weak."""
     if not x.weak:
         return x
-    if not isinstance(x, Tracer):
-        return wrap(x._data)
+    return _with_weak(x, False) if isinstance(x, Tracer) else wrap(x._data)
+
+
+def weak_copy(x: Any) -> Any:
+    """A weak array of the same value; ``x`` keeps its own weakness."""
+    return _with_weak(x, True) if isinstance(x, Tracer) else make_weak(x)
+
+
+def _with_weak(x: Any, weak: bool) -> Any:
+    """A copy of a tracer with another weakness."""
     out = _new(type(x))
     for cls in type(x).__mro__:
         for slot in getattr(cls, "__slots__", ()):
             if slot != "__weakref__" and hasattr(x, slot):
                 object.__setattr__(out, slot, getattr(x, slot))
-    out.weak = False
+    out.weak = weak
     return out

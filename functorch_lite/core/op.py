@@ -177,12 +177,13 @@ class Op:
         fwd: optional replacement of the forward pass of reverse mode, for higher-order ops.
         partial: optional rule that splits known from unknown operands, for higher-order ops.
         inline: optional rule that applies the op as a sequence of other ops.
+        stage: optional rule that writes the op down, ``stage(trace, args, params)``.
     """
 
     __slots__ = (
         "__weakref__", "_plans", "_source", "aval", "batch", "batch_with", "eager", "family", "fwd",
         "info", "inline", "jvp", "multi", "name", "operands", "partial", "per_device",
-        "unbroadcasts", "vjp",
+        "stage", "unbroadcasts", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -218,6 +219,7 @@ class Op:
         self.fwd: Callable[..., Any] | None = None
         self.partial: Callable[..., Any] | None = None
         self.inline: Callable[..., Any] | None = None
+        self.stage: Callable[..., Any] | None = None
         self.unbroadcasts = family == "elementwise"
         self._plans: dict[int, tuple[bool, tuple[bool, ...], bool]] = {}
         REGISTRY[name] = self

@@ -20,9 +20,7 @@ DEFAULT_BACKEND = "interpret"
 
 def compile_graph(graph: Graph) -> Callable[..., tuple[Any, ...]]:
     """Optimise a graph and make a program of it with the default backend."""
-    optimised = optimise(graph)
-    graph.memo["optimised"] = optimised
-    return BACKENDS[DEFAULT_BACKEND](optimised)
+    return BACKENDS[DEFAULT_BACKEND](optimise(graph))
 
 
 set_compiler(compile_graph)

@@ -216,9 +216,11 @@ def flatten_calls(graph: Graph, ops: Collection[str] = ("call",)) -> Graph:
 
 def flattened(graph: Graph) -> Graph:
     """``flatten_calls``, remembered."""
-    if "flat" not in graph.memo:
-        graph.memo["flat"] = flatten_calls(graph)
-    found: Graph = graph.memo["flat"]
+    found: Graph | None = graph.memo.get("flat")
+    if found is None:
+        found = flatten_calls(graph)
+        if found is not graph:  # a graph that held itself would be a reference cycle
+            graph.memo["flat"] = found
     return found
 
 

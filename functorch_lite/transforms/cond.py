@@ -178,12 +178,12 @@ class _Pair:
 
 
 def _pair(branches: Branches, wants: tuple[bool, ...]) -> _Pair:
+    # Other branches are part of the key; the first one holds it, and must not hold itself.
+    key = ("cond", branches[1:], wants)
     memo = branches[0].memo
-    key = ("cond", tuple(map(id, branches)), wants)
     if key not in memo:
-        # The graphs are kept beside what belongs to them, so that their ids stay theirs.
-        memo[key] = branches, _make_pair(branches, wants)
-    found: _Pair = memo[key][1]
+        memo[key] = _make_pair(branches, wants)
+    found: _Pair = memo[key]
     return found
 
 
@@ -306,7 +306,7 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     force = tuple(any(row) for row in zip(*late, strict=True))
     cuts: list[Split] = [split_of(b, unknown[1:], force) for b in branches]
     kept = [i for i, u in enumerate(unknown[1:]) if not u]
-    slots = _slots([c.graph for c in cuts], [c.residuals for c in cuts], kept)
+    slots = _slots(branches, [c.residuals for c in cuts], kept)
     known_avals = [branches[0].in_avals[i] for i in kept]
     known = tuple(_storing(c.known, slots, i, c.known.name) for i, c in enumerate(cuts))
     rest = []

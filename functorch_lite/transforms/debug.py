@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.array import Array, Tracer
+from functorch_lite.core.array import Array, StackArray, Tracer
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.op import Op
 from functorch_lite.core.trace import Trace, location_of, source_here, state
@@ -25,7 +25,7 @@ class NanTrace(Trace):
         super().__init__("debug_nans")
 
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        if op.inline is not None:
+        if op.inline is not None and all(_concrete(a) is not None for a in args):
             # A jitted function runs equation by equation, so that one of them can be named.
             with Reenter(self):
                 return op.inline(args, params)
@@ -33,7 +33,7 @@ class NanTrace(Trace):
         if op.name == "full":
             return out  # a NaN that was written down is wanted
         for i, x in enumerate(out if op.multi else (out,)):
-            data = _concrete(x)
+            data = _numbers(x)
             if data is not None and is_inexact(data.dtype) and _has_nan(data):
                 raise NanError(self._message(op, i, x, data, args))
         return out
@@ -41,7 +41,7 @@ class NanTrace(Trace):
     def _message(self, op: Op, i: int, out: Any, data: Any, args: Sequence[Any]) -> str:
         wide = np.complex128 if data.dtype.kind == "c" else np.float64
         count = int(np.isnan(data.astype(wide)).sum())
-        had = [k for k, a in enumerate(args) if (d := _concrete(a)) is not None and _has_nan(d)]
+        had = [k for k, a in enumerate(args) if (d := _numbers(a)) is not None and _has_nan(d)]
         line = state.source or source_here()
         pulled = line[3] if line is not None and len(line) > 3 else None
         if pulled is None and state.backward is not None:
@@ -83,6 +83,11 @@ def _concrete(x: Any) -> Any:
     while isinstance(x, Tracer):
         x = getattr(x, "primal", None) if hasattr(x, "primal") else getattr(x, "value", None)
     return x._data if isinstance(x, Array) else None
+
+
+def _numbers(x: Any) -> Any:
+    """The raw array behind a value whose numbers may be looked at; None for a loop's stack."""
+    return None if isinstance(x, StackArray) else _concrete(x)
 
 
 def _has_nan(data: Any) -> bool:

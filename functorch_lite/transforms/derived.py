@@ -259,14 +259,12 @@ class Split:
     """A graph cut in two by which inputs are unknown.
 
     Attributes:
-        graph: the whole, whose variables ``residuals`` names.
-        residuals: known values that the rest needs: known inputs or intermediate values.
+        residuals: variables of the graph, known values that the rest needs.
         known: known inputs to known outputs.
         rest: residuals, then unknown inputs, to unknown outputs.
         out_unknown: per output, whether it belongs to the rest.
     """
 
-    graph: Graph
     residuals: tuple[Var, ...]
     known: Graph
     rest: Graph
@@ -300,7 +298,7 @@ def _split(graph: Graph, unknown: tuple[bool, ...], force: tuple[bool, ...]) -> 
     known = Graph(known_inputs, early_eqns, known_outs, graph.consts, graph.name + "_known")
     rest_inputs = [v for v, u in zip(graph.inputs, unknown, strict=True) if u]
     rest = Graph([*residuals, *rest_inputs], late_eqns, rest_outs, consts, graph.name + "_rest")
-    return Split(graph, residuals, known, rest, out_unknown)
+    return Split(residuals, known, rest, out_unknown)
 
 
 def write_down(trace: Any, op: Op, args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:

@@ -11,12 +11,10 @@ from functorch_lite.core import tree
 from functorch_lite.core.array import Array, is_arraylike, is_weak, lift, wrap
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import float0, is_complex, is_float
-from functorch_lite.core.graph import Eqn, Graph, Var
-from functorch_lite.core.op import NOT_DIFFERENTIABLE, Whole, allocating_beside
+from functorch_lite.core.op import allocating_beside
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError, TransformError, TreeError
-from functorch_lite.ops import add, cast, full
-from functorch_lite.ops.families import unbroadcast
+from functorch_lite.ops import cast, full
 from functorch_lite.transforms.arguments import (
     Flat,
     check_callable,
@@ -27,8 +25,9 @@ from functorch_lite.transforms.arguments import (
     split_aux,
     unknown_leaf,
 )
-from functorch_lite.transforms.call import call_graph, flatten_calls
+from functorch_lite.transforms.call import call_graph
 from functorch_lite.transforms.forward import JVPTrace, JVPTracer
+from functorch_lite.transforms.linear import transpose_graph
 from functorch_lite.transforms.reverse import complex_error
 from functorch_lite.transforms.stage import PartialStageTrace, stage
 
@@ -225,7 +224,7 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
         out_tree[:] = [found]
         return outs
 
-    graph = flatten_calls(stage(flat_f, avals, label, names))
+    graph = stage(flat_f, avals, label, names)
 
     def transposed(ct: Any) -> Any:
         cts, have = tree.flatten(ct)
@@ -242,81 +241,6 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
                     f"{var.aval.shape}"
                 )
             lifted.append(x if x.dtype == var.aval.dtype else cast(x, dtype=var.aval.dtype))
-        return tree.unflatten(treedef, _transpose(graph, lifted, label))
+        return tree.unflatten(treedef, transpose_graph(graph, lifted, label))
 
     return transposed
-
-
-def _transpose(graph: Graph, cts: Sequence[Any], label: str) -> list[Any]:
-    linear: set[Var] = set(graph.inputs)
-    known: dict[Var, Any] = dict(graph.consts)
-    for eqn in graph.eqns:
-        if any(v in linear for v in eqn.inputs):
-            linear.update(eqn.outputs)
-        else:
-            out = eqn.op(*[known[v] for v in eqn.inputs], **eqn.params)
-            known.update(zip(eqn.outputs, out if eqn.op.multi else (out,), strict=True))
-    found: dict[Var, Any] = {}
-
-    def put(var: Var, ct: Any) -> None:
-        found[var] = add(found[var], ct) if var in found else ct
-
-    for var, ct in zip(graph.outputs, cts, strict=True):
-        if var in linear:
-            put(var, ct)
-    for eqn in reversed(graph.eqns):
-        if not any(v in found for v in eqn.outputs):
-            continue
-        got = [found.pop(v, None) for v in eqn.outputs]
-        wants = [v in linear for v in eqn.inputs]
-        if not any(wants):
-            continue
-        _check_linear(eqn, linear, label)
-        args = [known.get(v, v.aval) for v in eqn.inputs]
-        for var, want, g in zip(
-            eqn.inputs,
-            wants,
-            pull_eqn(eqn, got if eqn.op.multi else got[0], args, wants),
-            strict=True,
-        ):
-            if want and g is not None:
-                put(var, g)
-    return [
-        found[v] if v in found else full(shape=v.aval.shape, dtype=v.aval.dtype, value=0)
-        for v in graph.inputs
-    ]
-
-
-def pull_eqn(eqn: Eqn, ct: Any, args: list[Any], wants: list[bool]) -> Sequence[Any]:
-    """Cotangents of an equation's operands by its op's reverse rules."""
-    op = eqn.op
-    if isinstance(op.vjp, Whole):
-        found: Sequence[Any] = op.vjp.fn(ct, None, args, eqn.params, wants)
-        return found
-    out: list[Any] = []
-    for i, want in enumerate(wants):
-        rule = op.rule_for(op.vjp, i) if want else None
-        if rule is None:
-            out.append(None)
-            continue
-        g = rule(ct, None, args, eqn.params, op.which(i))
-        out.append(unbroadcast(g, args[i].shape) if op.unbroadcasts else g)
-    return out
-
-
-def _check_linear(eqn: Eqn, linear: set[Var], label: str) -> None:
-    op = eqn.op
-    bad = op.vjp is NOT_DIFFERENTIABLE
-    positions = [i for i, v in enumerate(eqn.inputs) if v in linear]
-    if isinstance(op.vjp, Whole):
-        bad = "ans" in op.vjp.saves or "args" in op.vjp.saves
-    elif not bad:
-        for i in positions:
-            rule = op.rule_for(op.vjp, i)
-            needs = () if rule is None else rule.args
-            bad |= rule is None or rule.ans or any(k in needs for k in positions)
-    if bad:
-        raise GradientError(
-            f"{label}: {op.name} at {eqn.location()} is not linear in the function's arguments. "
-            "Use vjp, which transposes the derivative at a point."
-        )

@@ -97,6 +97,8 @@ class StageTrace(Trace):
         return found
 
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if op.stage is not None:
+            return op.stage(self, args, params)
         inputs: list[Var] = []
         avals: list[Aval] = []
         for a in args:

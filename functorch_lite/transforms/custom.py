@@ -1,0 +1,275 @@
+"""``custom_call``: the op that applies a function whose derivatives the user gives.
+
+Under a transform that differentiates, the user's rule runs as Python under the transform's parent,
+so it may look at values wherever values exist. Staging writes the function's graph down together
+with its rule; batching makes the function and its rule work on all examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from functorch_lite.core import tree
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.dtypes import is_inexact
+from functorch_lite.core.graph import Graph, evaluate
+from functorch_lite.core.op import Op, Shared, Whole, wrap_result
+from functorch_lite.core.rewrite import close
+from functorch_lite.core.trace import state
+from functorch_lite.errors import GradientError
+from functorch_lite.ops import reduce_sum
+from functorch_lite.transforms.batch import BatchTrace, BatchTracer
+from functorch_lite.transforms.call import check_operands, program_of
+from functorch_lite.transforms.derived import batched_of, write_down
+from functorch_lite.transforms.linear import transpose_graph
+from functorch_lite.transforms.stage import PartialStageTrace, StageTrace, stage
+
+__all__ = ["Rules", "apply_custom", "custom_call"]
+
+Arrays = Sequence[Any]
+
+
+class Rules:
+    """A function of flat arrays with its derivative, as ``custom_call`` uses it.
+
+    A tangent or cotangent of None is zero. Subclasses give ``jvp``, or ``fwd`` and ``bwd``.
+
+    Attributes:
+        label: names the function in messages.
+        reverse: whether the derivative is given as ``fwd`` and ``bwd``.
+    """
+
+    label: str
+    reverse: bool
+
+    def primal(self, args: Arrays) -> list[Any]:
+        """The function's outputs."""
+        raise GradientError(f"{self.label}: no function")
+
+    def jvp(self, args: Arrays, tangents: Arrays) -> tuple[list[Any], list[Any]]:
+        """Outputs and their tangents."""
+        raise GradientError(f"{self.label}: no rule for forward mode")
+
+    def fwd(self, args: Arrays, wants: Sequence[bool]) -> tuple[list[Any], Any]:
+        """Outputs and residuals, any tree."""
+        raise GradientError(f"{self.label}: no rule for reverse mode")
+
+    def bwd(self, residuals: Any, cts: Arrays) -> list[Any]:
+        """Cotangent of each argument, or None."""
+        raise GradientError(f"{self.label}: no rule for reverse mode")
+
+
+def apply_custom(rules: Rules, args: Arrays) -> Sequence[Any]:
+    """The function's outputs under the current trace."""
+    if state.trace is None:
+        return rules.primal(args)
+    outs: Sequence[Any] = custom_call(*args, graph=None, rules=rules, n_consts=0)
+    return outs
+
+
+# ------------------------------------------------------------------------------- value and its type
+def _eager(*datas: Any, graph: Graph | None, rules: Rules, n_consts: int) -> tuple[Any, ...]:
+    if graph is not None:
+        return program_of(graph)(*datas)
+    return tuple(x._data for x in rules.primal([wrap_result(d) for d in datas]))
+
+
+def _aval(*avals: Aval, graph: Graph, rules: Rules, n_consts: int) -> tuple[Aval, ...]:
+    check_operands("custom_call", graph, avals)
+    return graph.out_avals
+
+
+def _inline(args: Arrays, params: dict[str, Any]) -> Sequence[Any]:
+    graph: Graph | None = params["graph"]
+    return params["rules"].primal(args) if graph is None else evaluate(graph, args)
+
+
+def _stage(trace: StageTrace, args: Arrays, params: dict[str, Any]) -> tuple[Any, ...]:
+    """Write the function's graph down beside its rule."""
+    if params["graph"] is not None:
+        return write_down(trace, custom_call, args, params)
+    rules: Rules = params["rules"]
+    was, state.trace = state.trace, trace  # values of this very graph may be captured
+    try:
+        avals = [make_aval(a.shape, a.dtype, a.weak) for a in args]
+        graph = stage(lambda *xs: rules.primal(xs), avals, rules.label)
+    finally:
+        state.trace = was
+    graph.name = "custom"
+    closed, free = close(graph)
+    new = {"graph": closed, "rules": rules, "n_consts": len(free)}
+    return write_down(trace, custom_call, [*free, *args], new)
+
+
+# ------------------------------------------------------------------------------------- derivatives
+class _Saved:
+    """What a pullback gets; ``linear`` says that the op is not transposed as a linear map."""
+
+    __slots__ = ("linear", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value, self.linear = value, False
+
+
+def _refuse_captured(rules: Rules, flags: Sequence[bool]) -> None:
+    if any(flags):
+        raise GradientError(
+            f"{rules.label}: the function closes over a value that is differentiated, which its "
+            "rule does not know of. Pass that value as an argument (closure_convert does it)."
+        )
+
+
+def _fwd(primals: Arrays, wants: Sequence[bool], params: dict[str, Any]) -> tuple[Any, Any, Any]:
+    rules, n = params["rules"], params["n_consts"]
+    _refuse_captured(rules, wants[:n])
+    args, wants = primals[n:], wants[n:]
+    if rules.reverse:
+        outs, residuals = rules.fwd(args, wants)
+        return outs, _Saved(residuals), [is_inexact(o.dtype) for o in outs]
+    with PartialStageTrace(rules.label) as trace:
+        assert isinstance(trace, PartialStageTrace)
+        ts = [
+            trace.arg(make_aval(x.shape, x.dtype)) if w and is_inexact(x.dtype) else None
+            for x, w in zip(args, wants, strict=True)
+        ]
+        outs, dots = rules.jvp(args, ts)
+        graph = trace.graph([d for d in dots if d is not None], "linearized")
+    live = [d is not None for d in dots]
+    return outs, _Saved((graph, live, [t is not None for t in ts])), live
+
+
+def _vjp(
+    cts: list[Any], saved: _Saved, avals: Arrays, params: dict[str, Any], wants: list[bool]
+) -> list[Any]:
+    rules, captured = params["rules"], [None] * params["n_consts"]
+    if rules.reverse:
+        return [*captured, *rules.bwd(saved.value, cts)]
+    graph, live, has = saved.value
+    given = [ct for ct, alive in zip(cts, live, strict=True) if alive]
+    found = iter(transpose_graph(graph, given, rules.label))
+    return [*captured, *[next(found) if h else None for h in has]]
+
+
+def _jvp(primals: Arrays, tangents: Arrays, params: dict[str, Any]) -> tuple[Any, Any]:
+    rules, n = params["rules"], params["n_consts"]
+    _refuse_captured(rules, [t is not None for t in tangents[:n]])
+    args, ts = primals[n:], tangents[n:]
+    if not rules.reverse:
+        return rules.jvp(args, ts)
+    outs, residuals = rules.fwd(args, [t is not None for t in ts])
+    has = [t is not None for t in ts]
+    floats = [is_inexact(o.dtype) for o in outs]
+    avals = [make_aval(o.shape, o.dtype) for o, f in zip(outs, floats, strict=True) if f]
+    reached: list[bool] = []
+
+    def pull(*cts: Any) -> list[Any]:
+        given = iter(cts)
+        found = rules.bwd(residuals, [next(given) if f else None for f in floats])
+        reached[:] = [h and g is not None for h, g in zip(has, found, strict=True)]
+        return [g for g, r in zip(found, reached, strict=True) if r]
+
+    # Forward mode is the transpose of the pullback, which is linear in the cotangents.
+    graph = stage(pull, avals, f"the transposed rule of {rules.label}")
+    given = [t for t, r in zip(ts, reached, strict=True) if r]
+    found = iter(transpose_graph(graph, given, rules.label))
+    return outs, [next(found) if f else None for f in floats]
+
+
+# ---------------------------------------------------------------------------------------- batching
+class _BatchedRules(Rules):
+    """A function and its rule over all examples; every output is batched."""
+
+    def __init__(self, inner: Rules, trace: BatchTrace, batched: Sequence[bool]) -> None:
+        self.inner, self.batched = inner, tuple(batched)
+        self.size, self.axis_name = trace.size, trace.axis_name
+        self.label = f"vmap of {inner.label}"
+        self.reverse = inner.reverse
+
+    def _run(self, f: Callable[[Callable[..., Any]], Any]) -> tuple[Any, BatchTrace]:
+        with BatchTrace(self.label, self.size, self.axis_name) as trace:
+            assert isinstance(trace, BatchTrace)
+            out = f(trace.tracer)
+        return out, trace
+
+    def _moved(self, wrap: Callable[..., Any], values: Arrays) -> list[Any]:
+        return [
+            wrap(v, v.weak) if b and v is not None else v
+            for v, b in zip(values, self.batched, strict=True)
+        ]
+
+    def primal(self, args: Arrays) -> list[Any]:
+        outs, trace = self._run(lambda wrap: self.inner.primal(self._moved(wrap, args)))
+        return [trace.lower(o) for o in outs]
+
+    def jvp(self, args: Arrays, tangents: Arrays) -> tuple[list[Any], list[Any]]:
+        (outs, dots), trace = self._run(
+            lambda wrap: self.inner.jvp(self._moved(wrap, args), self._moved(wrap, tangents))
+        )
+        dots = [None if d is None else trace.lower(d) for d in dots]
+        return [trace.lower(o) for o in outs], dots
+
+    def fwd(self, args: Arrays, wants: Sequence[bool]) -> tuple[list[Any], Any]:
+        (outs, residuals), trace = self._run(
+            lambda wrap: self.inner.fwd(self._moved(wrap, args), wants)
+        )
+        leaves, treedef = tree.flatten(residuals)
+        kept = [(True, trace.lower(x)) if _belongs(x, trace) else (False, x) for x in leaves]
+        return [trace.lower(o) for o in outs], (kept, treedef)
+
+    def bwd(self, residuals: Any, cts: Arrays) -> list[Any]:
+        kept, treedef = residuals
+
+        def pull(wrap: Callable[..., Any]) -> list[Any]:
+            leaves = [wrap(x) if moving else x for moving, x in kept]
+            given = [None if ct is None else wrap(ct) for ct in cts]
+            return self.inner.bwd(tree.unflatten(treedef, leaves), given)
+
+        found, trace = self._run(pull)
+        out: list[Any] = []
+        for g, b in zip(found, self.batched, strict=True):
+            if g is not None:
+                g = trace.lower(g)
+                g = g if b else reduce_sum(g, axes=(0,))
+            out.append(g)
+        return out
+
+
+def _belongs(x: Any, trace: BatchTrace) -> bool:
+    return isinstance(x, BatchTracer) and x._trace is trace
+
+
+def _batch_with(
+    trace: BatchTrace, args: Arrays, batched: Sequence[bool], params: dict[str, Any]
+) -> tuple[Any, ...]:
+    graph, n = params["graph"], params["n_consts"]
+    if not any(batched) and trace.axis_name is None:
+        return tuple(Shared(o) for o in custom_call(*args, **params))
+    rules = _BatchedRules(params["rules"], trace, batched[n:])
+    if graph is None:
+        return tuple(apply_custom(rules, args))
+    over = batched_of(graph, trace, batched, [True] * len(graph.outputs))[0]
+    outs: tuple[Any, ...] = custom_call(*args, graph=over, rules=rules, n_consts=n)
+    return outs
+
+
+def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
+    return _batch_with(BatchTrace("vmap", size), args, batched, params)
+
+
+custom_call = Op(
+    "custom_call",
+    ("*args",),
+    _eager,
+    _aval,
+    Whole(_jvp),
+    Whole(_vjp, ("ans",)),
+    _batch,
+    multi=True,
+    family="higher-order",
+    info={"prints_as_call": True},
+)
+custom_call.fwd = _fwd
+custom_call.batch_with = _batch_with
+custom_call.inline = _inline
+custom_call.stage = _stage
