@@ -1,7 +1,7 @@
 """Policies for ``checkpoint``: which intermediate values may be kept for the backward pass.
 
-A policy is a function of an operation and the types of its operands that says whether the result may
-be kept. Values that are given a name with :func:`checkpoint_name` can be chosen by it.
+A policy is a function of an operation and the types of its operands that says whether the result
+may be kept. Values that are given a name with :func:`checkpoint_name` can be chosen by it.
 
 >>> import functorch_lite as fl
 >>> import functorch_lite.numpy as fnp

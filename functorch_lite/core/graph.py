@@ -372,6 +372,8 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
             names[var] = next(fresh)
         return names[var]
 
+    count = 0
+
     def keyword_for(value: Any) -> str:
         at = next((i for i, c in enumerate(consts) if c is value), len(consts))
         if at == len(consts):
@@ -405,7 +407,6 @@ def _print(graph: Graph, name: str, indent: str, lines: list[str], consts: list[
         else:
             text = keyword_for(const)
         lines.append(f"{body}{of(var)} = {text}  # {var.aval.short()}")
-    count = 0
     for eqn in graph.eqns:
         if eqn.op.info.get("prints_as_call"):
             # A call is a call of the inner function, so that the text needs no name but the ops'.

@@ -22,9 +22,9 @@ from functorch_lite.core.array import (
     raise_escaped,
 )
 from functorch_lite.core.aval import make_aval
-from functorch_lite.core.graph import free_tracers
 from functorch_lite.core.op import check_same_device, wrap_result
-from functorch_lite.core.trace import function_name, run_again, state
+from functorch_lite.core.rewrite import free_tracers
+from functorch_lite.core.trace import axis_environment, function_name, run_again, state
 from functorch_lite.driver.programs import BACKENDS, DEFAULT_BACKEND
 from functorch_lite.driver.statics import complete_statics, static_key
 from functorch_lite.driver.traces import CacheInfo, Entry, Lowered, TraceRecord, reason_for
@@ -133,7 +133,7 @@ class Jitted:
         if self._static_nums or self._static_names:
             dynamic, statics = self._separate(args, kwargs)
         leaves, treedef = tree.flatten(dynamic)
-        parts: list[Any] = [treedef, statics, state.device]
+        parts: list[Any] = [treedef, statics, state.device, state.debug > 0, _named_axes()]
         for i, x in enumerate(leaves):
             if type(x) is not Array:
                 if not is_arraylike(x):
@@ -222,6 +222,7 @@ class Jitted:
             for n, a, w in zip(names, avals, weak, strict=True)
         )
         entry.statics = self._static_values(args, kwargs)
+        entry.axes, entry.debug = _named_axes(), state.debug > 0
         return entry
 
     def _put_statics(
@@ -257,6 +258,11 @@ class Jitted:
         leaves, key, dynamic = self._signature(args, kwargs)
         entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
         return Lowered(entry.graph)
+
+
+def _named_axes() -> tuple[tuple[Any, int], ...]:
+    """The axes that collectives in a traced function may name; their sizes are in its graph."""
+    return () if state.trace is None else axis_environment()
 
 
 def jit(

@@ -7,8 +7,22 @@ Array([1, 2], dtype=int32)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-
+from functorch_lite.lax.associative import associative_scan
+from functorch_lite.lax.branches import cond, switch
+from functorch_lite.lax.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
+from functorch_lite.lax.conv_dimensions import (
+    ConvDimensionNumbers,
+    conv_dimension_numbers,
+    conv_general_permutations,
+    conv_general_shape_tuple,
+    padtype_to_pads,
+)
+from functorch_lite.lax.convolution import (
+    conv,
+    conv_general_dilated,
+    conv_transpose,
+    conv_with_general_padding,
+)
 from functorch_lite.lax.elementwise import (
     abs,
     acos,
@@ -80,6 +94,17 @@ from functorch_lite.lax.elementwise import (
     tan,
     tanh,
 )
+from functorch_lite.lax.exchanges import (
+    all_gather,
+    all_to_all,
+    pbroadcast,
+    ppermute,
+    pshuffle,
+    psum_scatter,
+    pswapaxes,
+)
+from functorch_lite.lax.folds import reduce, reduce_and, reduce_or, reduce_xor
+from functorch_lite.lax.loops import fori_loop, map, scan, while_loop
 from functorch_lite.lax.precision import Precision
 from functorch_lite.lax.structure import (
     argmax,
@@ -109,10 +134,8 @@ from functorch_lite.lax.structure import (
     iota,
     optimization_barrier,
     pad,
-    reduce_and,
     reduce_max,
     reduce_min,
-    reduce_or,
     reduce_prod,
     reduce_sum,
     reshape,
@@ -125,40 +148,37 @@ from functorch_lite.lax.structure import (
     top_k,
     transpose,
 )
-
-_LATER = {
-    "cond": "numpy.where computes both branches and chooses, and a Python if works outside jit",
-    "switch": "numpy.select or numpy.choose computes all branches and chooses",
-    "scan": "a Python for loop works in grad, vmap and jit, which unrolls it; numpy.stack joins",
-    "fori_loop": "a Python for loop works in grad, vmap and jit, which unrolls it",
-    "while_loop": "a Python while loop works outside jit, in grad too",
-    "map": "vmap, or a Python for loop and numpy.stack",
-    "associative_scan": "cumsum, cumprod, cummax and cummin, or a Python for loop",
-}
-
-if not _TYPE_CHECKING:
-
-    def __getattr__(name):
-        text = f"module {__name__!r} has no attribute {name!r}"
-        if name in _LATER:
-            text += f": control flow comes in a later release. Until then: {_LATER[name]}."
-        raise AttributeError(text)
-
+from functorch_lite.lax.windows import (
+    reduce_window,
+    reduce_window_argmax,
+    reduce_window_argmin,
+    reduce_window_max,
+    reduce_window_min,
+    reduce_window_sum,
+)
 
 __all__ = [
-    "Precision", "abs", "acos", "acosh", "add", "argmax", "argmin", "asin", "asinh", "atan",
-    "atan2", "atanh", "batch_matmul", "bitcast_convert_type", "bitwise_and", "bitwise_not",
-    "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim", "broadcasted_iota", "cbrt",
-    "ceil", "clamp", "clz", "complex", "concatenate", "conj", "convert_element_type", "cos",
-    "cosh", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "div", "dot", "dot_general",
-    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim",
-    "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc", "exp",
-    "exp2", "expand_dims", "expm1", "floor", "full", "full_like", "ge", "gt", "imag",
-    "index_in_dim", "integer_pow", "iota", "is_finite", "le", "log", "log1p", "logistic", "lt",
-    "max", "min", "mul", "ne", "neg", "nextafter", "optimization_barrier", "pad",
-    "population_count", "pow", "real", "reciprocal", "reduce_and", "reduce_max", "reduce_min",
-    "reduce_or", "reduce_prod", "reduce_sum", "rem", "reshape", "rev", "round", "rsqrt", "select",
-    "select_n", "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin",
-    "sinh", "slice", "slice_in_dim", "sort", "sort_key_val", "sqrt", "square", "squeeze",
-    "stop_gradient", "sub", "tan", "tanh", "top_k", "transpose",
+    "ConvDimensionNumbers", "Precision", "abs", "acos", "acosh", "add", "all_gather",
+    "all_to_all", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan", "atan2",
+    "atanh", "axis_index", "axis_size", "batch_matmul", "bitcast_convert_type", "bitwise_and",
+    "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim",
+    "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "complex", "concatenate", "cond",
+    "conj", "conv", "conv_dimension_numbers", "conv_general_dilated",
+    "conv_general_permutations", "conv_general_shape_tuple", "conv_transpose",
+    "conv_with_general_padding", "convert_element_type", "cos", "cosh", "cumlogsumexp",
+    "cummax", "cummin", "cumprod", "cumsum", "div", "dot", "dot_general",
+    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim",
+    "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq",
+    "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "fori_loop",
+    "full", "full_like", "ge", "gt", "imag", "index_in_dim", "integer_pow", "iota", "is_finite",
+    "le", "log", "log1p", "logistic", "lt", "map", "max", "min", "mul", "ne", "neg",
+    "nextafter", "optimization_barrier", "pad", "padtype_to_pads", "pbroadcast", "pmax",
+    "pmean", "pmin", "population_count", "pow", "ppermute", "pshuffle", "psum", "psum_scatter",
+    "pswapaxes", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min",
+    "reduce_or", "reduce_prod", "reduce_sum", "reduce_window", "reduce_window_argmax",
+    "reduce_window_argmin", "reduce_window_max", "reduce_window_min", "reduce_window_sum",
+    "reduce_xor", "rem", "reshape", "rev", "round", "rsqrt", "scan", "select", "select_n",
+    "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh",
+    "slice", "slice_in_dim", "sort", "sort_key_val", "sqrt", "square", "squeeze",
+    "stop_gradient", "sub", "switch", "tan", "tanh", "top_k", "transpose", "while_loop",
 ]  # fmt: skip

@@ -29,7 +29,7 @@ __all__ = ["fori_loop", "map", "scan", "while_loop"]
 _map = map
 
 
-# ---------------------------------------------------------------------------------- the carry's type
+# -------------------------------------------------------------------------------- the carry's type
 class Carry:
     """The carried tree of a loop: its leaves, and the types that a step keeps.
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from functorch_lite import ops
 from functorch_lite.core.array import Array
-from functorch_lite.core.dtypes import canonical, int64, is_integer
-from functorch_lite.errors import ShapeError
+from functorch_lite.core.dtypes import canonical, int64, is_complex, is_integer
+from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.lax.elementwise import operands
 from functorch_lite.numpy.convert import (
     as_array,
@@ -342,8 +342,6 @@ reduce_sum = _reduction("reduce_sum", ops.reduce_sum, "Sum")
 reduce_prod = _reduction("reduce_prod", ops.reduce_prod, "Product")
 reduce_max = _reduction("reduce_max", ops.reduce_max, "Largest element")
 reduce_min = _reduction("reduce_min", ops.reduce_min, "Smallest element")
-reduce_and = _reduction("reduce_and", ops.reduce_and, "Conjunction of bools")
-reduce_or = _reduction("reduce_or", ops.reduce_or, "Disjunction of bools")
 
 
 def _running(name: str, op: Any, line: str) -> Any:
@@ -466,12 +464,33 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = 
 def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Array, Array]:
     """The k largest elements along an axis, and their positions; largest first.
 
+    Args:
+        operand: array of numbers or bools. NaN counts as the largest; of equal elements (zeros of
+            either sign are equal) those with lower positions come first.
+        k: how many, a Python int.
+        axis: the axis to look along.
+
+    Returns:
+        values and int64 positions, with k elements along the axis.
+
+    Raises:
+        ShapeError: k is negative or more than there are.
+        DtypeError: complex numbers, which have no order.
+
     >>> top_k(iota("int32", 4), 2)
     (Array([3, 2], dtype=int32), Array([3, 2], dtype=int64))
+
+    Source: ``jax.lax.top_k``.
     """
     x = as_array(operand, "top_k", "operand")
+    if is_complex(x.dtype):
+        raise DtypeError(
+            f"lax.top_k: complex numbers have no order; got {x.dtype.name}. Remedy: abs(x), or "
+            "real(x)."
+        )
     i = as_axis(axis, x.ndim, "top_k")
     n = x.shape[i]
+    k = operator.index(k)
     if not 0 <= k <= n:
         raise ShapeError(f"lax.top_k: k={k} of an axis of size {n}. Remedy: 0 <= k <= {n}.")
     ids = beside(x, shape=x.shape, dtype=int64, axis=i)

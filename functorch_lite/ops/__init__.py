@@ -25,6 +25,7 @@ from functorch_lite.ops.arithmetic import (
     trunc,
 )
 from functorch_lite.ops.barrier import optimization_barrier
+from functorch_lite.ops.collective import all_gather, all_to_all, axis_index, ppermute, psum
 from functorch_lite.ops.compare import (
     bitwise_and,
     bitwise_not,
@@ -47,6 +48,7 @@ from functorch_lite.ops.compare import (
     signbit,
 )
 from functorch_lite.ops.contract import dot_general
+from functorch_lite.ops.conv import conv
 from functorch_lite.ops.convert import bitcast, cast, complex, conj, imag, real, stop_gradient
 from functorch_lite.ops.creation import full, iota
 from functorch_lite.ops.cumulative import cumlogsumexp, cummax, cummin, cumprod, cumsum
@@ -60,6 +62,7 @@ from functorch_lite.ops.index import (
     scatter_min,
     scatter_mul,
 )
+from functorch_lite.ops.naming import checkpoint_name
 from functorch_lite.ops.random_bits import threefry2x32
 from functorch_lite.ops.reduce import (
     argmax,
@@ -105,12 +108,21 @@ from functorch_lite.ops.transcendental import (
     tan,
     tanh,
 )
+from functorch_lite.ops.window import (
+    window_argmax,
+    window_argmin,
+    window_max,
+    window_min,
+    window_sum,
+)
 
 __all__ = [
     "abs",
     "acos",
     "acosh",
     "add",
+    "all_gather",
+    "all_to_all",
     "argmax",
     "argmin",
     "asin",
@@ -118,6 +130,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "axis_index",
     "bitcast",
     "bitwise_and",
     "bitwise_not",
@@ -127,11 +140,13 @@ __all__ = [
     "cast",
     "cbrt",
     "ceil",
+    "checkpoint_name",
     "clamp",
     "clz",
     "complex",
     "concatenate",
     "conj",
+    "conv",
     "copysign",
     "cos",
     "cosh",
@@ -186,6 +201,8 @@ __all__ = [
     "pad",
     "population_count",
     "pow",
+    "ppermute",
+    "psum",
     "real",
     "reciprocal",
     "reduce_and",
@@ -221,5 +238,10 @@ __all__ = [
     "threefry2x32",
     "transpose",
     "trunc",
+    "window_argmax",
+    "window_argmin",
+    "window_max",
+    "window_min",
+    "window_sum",
     "zeros_like",
 ]

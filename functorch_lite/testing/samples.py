@@ -16,21 +16,27 @@ from functorch_lite.core.dtypes import DTYPES
 from functorch_lite.core.op import REGISTRY
 from functorch_lite.ops.families import kind_of
 from functorch_lite.testing import (
+    samples_collective,
     samples_contract,
+    samples_conv,
     samples_elementwise,
     samples_index,
     samples_reduce,
     samples_shape,
+    samples_window,
 )
 
 __all__ = ["dtypes_for", "error_samples_for", "reference_for", "samples_for"]
 
 _MODULES: tuple[Any, ...] = (
+    samples_collective,
     samples_elementwise,
     samples_reduce,
     samples_shape,
     samples_index,
     samples_contract,
+    samples_conv,
+    samples_window,
 )
 
 

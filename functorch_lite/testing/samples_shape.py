@@ -171,7 +171,12 @@ def _dynamic_update_slice(dtype: Any, rng: Any) -> list[Sample]:
     return [((draw(dtype, rng, s), draw(dtype, rng, u), *_starts(*at)), {}) for s, u, at in cases]
 
 
+def _checkpoint_name(dtype: Any, rng: Any) -> list[Sample]:
+    return [((draw(dtype, rng, a),), {"name": "h"}) for a in ((2, 3), (), (0, 2), (1,))]
+
+
 SAMPLES = {
+    "checkpoint_name": _checkpoint_name,
     "reshape": _reshape,
     "transpose": _transpose,
     "broadcast_to": _broadcast_to,
@@ -245,6 +250,7 @@ def _dynamic_update_reference(x: np.ndarray, update: np.ndarray, *starts: np.nda
 
 
 REFERENCES = {
+    "checkpoint_name": lambda x, name: x.copy(),
     "reshape": _reshape_reference,
     "transpose": lambda x, *, perm: np.moveaxis(x, perm, range(x.ndim)),
     "broadcast_to": _broadcast_reference,
@@ -265,6 +271,7 @@ def _f(*shape: int, dtype: str = "float32") -> Aval:
 _I = Aval((), "int64")
 
 ERRORS: dict[str, list[tuple[Any, ...]]] = {
+    "checkpoint_name": [],
     "reshape": [((_f(2, 3),), {"shape": (4,)}, ShapeError, "(2, 3) (6 elements) to shape (4,)")],
     "transpose": [
         ((_f(2, 3),), {"perm": (0, 0)}, AxisError, "permutation"),

@@ -111,9 +111,9 @@ def _fwd(
     reverse = reverse_of(graph, wants)
     if "call" not in reverse.memo:
         places = place(reverse.residuals, reverse.forward)
-        outs = [*reverse.forward.outputs, *places.extra]
+        kept = [*reverse.forward.outputs, *places.extra]
         forward = with_signature(
-            reverse.forward, reverse.forward.inputs, outs, f"{graph.name}_forward"
+            reverse.forward, reverse.forward.inputs, kept, f"{graph.name}_forward"
         )
         reverse.memo["call"] = forward, places
     forward, places = reverse.memo["call"]

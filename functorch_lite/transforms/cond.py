@@ -264,18 +264,19 @@ def _batch_with(
 ) -> tuple[Any, ...]:
     branches, (index, *operands) = params["branches"], args
     varies = [batched_of(b, trace, batched[1:])[1] for b in branches]
-    force = [any(row) for row in zip(*varies, strict=True)] if not batched[0] else None
-    if force is not None:
+    if not batched[0]:
+        force = [any(row) for row in zip(*varies, strict=True)]
         over = tuple(batched_of(b, trace, batched[1:], force)[0] for b in branches)
         outs = cond(index, *operands, branches=over)
         return tuple(o if v else Shared(o) for o, v in zip(outs, force, strict=True))
-    every = [not isinstance(a, StackAval) for a in branches[0].out_avals]
-    over = [batched_of(b, trace, batched[1:], every) for b in branches]
-    results = [evaluate(graph, operands) for graph, _ in over]
+    arrays = [not isinstance(a, StackAval) for a in branches[0].out_avals]
+    every = [batched_of(b, trace, batched[1:], arrays) for b in branches]
+    results = [evaluate(graph, operands) for graph, _ in every]
     index = clamp(const(0, index.dtype), index, const(len(branches) - 1, index.dtype))
+    chosen = [eq(index, const(i, index.dtype)) for i in range(1, len(branches))]
     return tuple(
-        _select(index, column) if own else _only_stack(column, [v[k] for _, v in over])
-        for k, (column, own) in enumerate(zip(zip(*results, strict=True), every, strict=True))
+        _select(chosen, column) if own else _only_stack(column, [v[k] for _, v in every])
+        for k, (column, own) in enumerate(zip(zip(*results, strict=True), arrays, strict=True))
     )
 
 
@@ -286,13 +287,12 @@ def _only_stack(column: Sequence[Any], varies: Sequence[bool]) -> Any:
     return column[i] if varies[i] else Shared(column[i])
 
 
-def _select(index: Any, column: Sequence[Any]) -> Any:
-    """Row by row, the element of ``column`` that an index i[n] names."""
+def _select(chosen: Sequence[Any], column: Sequence[Any]) -> Any:
+    """Row by row the element of ``column`` that is chosen: the first, or the one whose flag is set."""
     found = column[0]
-    for i, other in enumerate(column[1:], 1):
-        here = eq(index, const(i, index.dtype))
-        here = reshape(here, shape=(*here.shape, *(1,) * (len(other.shape) - 1)))
-        found = select(here, other, found)
+    for here, other in zip(chosen, column[1:], strict=True):
+        mask = reshape(here, shape=(*here.shape, *(1,) * (len(other.shape) - 1)))
+        found = select(mask, other, found)
     return found
 
 

@@ -170,7 +170,7 @@ class _VjpRules(Rules):
 
 
 class _Residuals:
-    """What a forward rule left for the backward rule; a container, so that batching finds arrays."""
+    """What a forward rule left for the backward rule; a container whose arrays batching finds."""
 
     def __init__(self, value: Any, args: Iterable[Aval], outs: Iterable[Aval]) -> None:
         self.value, self.args, self.outs = value, tuple(args), tuple(outs)
@@ -179,7 +179,7 @@ class _Residuals:
 tree.register_pytree_node(
     _Residuals,
     lambda r: ((r.value,), (r.args, r.outs)),
-    lambda kept, children: _Residuals(children[0], *kept),
+    lambda kept, children: _Residuals(next(iter(children)), *kept),
 )
 
 

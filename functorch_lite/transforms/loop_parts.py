@@ -158,7 +158,7 @@ def carry_slots(reverse: Reverse, parts: Parts) -> tuple[int, ...]:
 def backward_avals(
     reverse: Reverse, invariant: Sequence[bool], slots: Sequence[int], parts: Parts
 ) -> tuple[list[Aval], list[Aval], list[Aval], list[Aval], list[Aval]]:
-    """Types of the backward body's inputs: constants, sums for constants, carry, slices, results."""
+    """Types of the backward body's inputs: constants, their sums, carry, slices, results."""
     body = reverse.forward
     residuals = [v.aval for v in reverse.residuals]
     consts, carry, _ = parts.of(body.in_avals)

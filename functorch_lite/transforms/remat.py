@@ -198,7 +198,7 @@ checkpoint_op.partial = _partial
 checkpoint_op.inline = _inline
 
 
-# -------------------------------------------------------------------------------- the public function
+# ------------------------------------------------------------------------------ the public function
 def checkpoint(
     f: Callable[..., Any] | None = None,
     *,

@@ -114,7 +114,7 @@ def _eager(
     reverse: bool,
 ) -> tuple[Any, ...]:
     program = program_of(body)
-    consts, carry = datas[:n_consts], list(datas[n_consts : n_consts + n_carry])
+    consts, carry = datas[:n_consts], datas[n_consts : n_consts + n_carry]
     xs = datas[n_consts + n_carry :]
     n = number_of_steps(xs, length)
     avals = body.out_avals[n_carry:]
@@ -329,10 +329,7 @@ def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]
     unknown = [*consts, *carry, *xs]
     halves = split_of(body, unknown, [*carry, *[False] * n_results])
     known_consts, known_carry, known_xs = ([not u for u in group] for group in (consts, carry, xs))
-    keeping = plan_loop(
-        Graph(halves.known.inputs, halves.known.eqns, halves.known.outputs, halves.known.consts, body.name),
-        halves.residuals, sum(known_consts), sum(known_carry),
-    )  # fmt: skip
+    keeping = plan_loop(halves.known, halves.residuals, sum(known_consts), sum(known_carry))
     early = [
         chosen(g, m)
         for g, m in zip(parts.of(args), (known_consts, known_carry, known_xs), strict=True)

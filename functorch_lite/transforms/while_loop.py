@@ -1,13 +1,14 @@
 """``while_loop``: the op that applies a graph while another one says so.
 
-A step may return results beside the carry; they are stacked, one element per step. Reverse mode uses
-that: the loop runs once more with what its pullback needs as results, and counts its steps, and a
-``scan`` over those stacks, from the last step to the first, pulls the cotangents back.
+A step may return results beside the carry; they are stacked, one element per step. Reverse mode
+uses that: its forward pass is the loop with what the pullback needs as results, and with a count of
+the steps; a ``scan`` over those stacks, from the last step to the first, pulls cotangents back.
 
-Under ``vmap`` with a condition that differs between examples, the loop has *lanes*: the leading axes
-of the condition and of every carried value. It runs until all lanes have finished, and a finished
-lane keeps its values. Where a derivative may look at what a finished lane computes, that lane is
-given the inputs of a running one, so no infinity arises that would turn a zero cotangent into NaN.
+Under ``vmap`` with a condition that differs between examples, the loop has *lanes*: the leading
+axes of the condition and of every carried value. It runs until all lanes have finished, and a
+finished lane keeps its values. Where a derivative may look at what a finished lane computes, that
+lane is given the inputs of a running one, so that no infinity arises which would turn a zero
+cotangent into NaN.
 """
 
 from __future__ import annotations
@@ -120,10 +121,12 @@ def _eager(
         if not lanes or running.all():
             carry = outs[:n]
         else:
-            carry = [
-                xp.where(running.reshape(lanes + (1,) * (new.ndim - len(lanes))), new, old)
-                for new, old in zip(outs[:n], carry, strict=True)
-            ]
+            carry = tuple(
+                [
+                    xp.where(running.reshape(lanes + (1,) * (new.ndim - len(lanes))), new, old)
+                    for new, old in zip(outs[:n], carry, strict=True)
+                ]
+            )
         for row, out in zip(rows, outs[n:], strict=True):
             row.append(out)
         running = test(*consts, *carry)[0]
@@ -417,10 +420,7 @@ def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]
         chosen(group, mask)
         for group, mask in zip(parts.of(args), (known_consts, known_carry), strict=False)
     ]
-    whole = Graph(
-        halves.known.inputs, halves.known.eqns, halves.known.outputs, halves.known.consts, body.name
-    )
-    keeping = plan_loop(whole, halves.residuals, len(early[0]), len(early[1]))
+    keeping = plan_loop(halves.known, halves.residuals, len(early[0]), len(early[1]))
     known_test = split_of(params["cond"], [*consts, *carry]).known
     test, step = counting(keeping, known_test, len(early[0]), len(early[1]), lanes)
     known_params = {**params, "mapped": tuple(chosen(params["mapped"], known_consts))}

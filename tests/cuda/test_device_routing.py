@@ -13,6 +13,7 @@ from functorch_lite.core.op import REGISTRY, Op
 from functorch_lite.errors import DeviceError
 from functorch_lite.testing.samples import dtypes_for, samples_for
 from tests.cuda.fake_cupy import FakeArray, fake_cupy
+from tests.registry.cases import Case
 
 OPS = sorted(set(REGISTRY) - {"call"})
 
@@ -36,8 +37,8 @@ def memory(x):
     return x._data.memory
 
 
-def outputs(op, out):
-    return out if op.multi else (out,)
+def applied(op, args, params):
+    return Case(op, (), params).function(*args)
 
 
 def cases(name):
@@ -53,8 +54,8 @@ def cases(name):
 @pytest.mark.parametrize("name", OPS)
 def test_values(name):
     for op, args, params in cases(name):
-        want = outputs(op, op(*map(wrap, args), **params))
-        got = outputs(op, op(*map(on_gpu, args), **params))
+        want = applied(op, map(wrap, args), params)
+        got = applied(op, map(on_gpu, args), params)
         for w, g in zip(want, got, strict=True):
             np.testing.assert_allclose(memory(g), w._data, rtol=1e-12, atol=1e-12)
             assert g.dtype == w.dtype
@@ -63,10 +64,8 @@ def test_values(name):
 @pytest.mark.parametrize("name", OPS)
 def test_under_jit(name):
     for op, args, params in cases(name):
-        got = fl.jit(lambda *a, op=op, params=params: outputs(op, op(*a, **params)))(
-            *map(on_gpu, args)
-        )
-        for w, g in zip(outputs(op, op(*map(wrap, args), **params)), got, strict=True):
+        got = fl.jit(lambda *a, op=op, params=params: applied(op, a, params))(*map(on_gpu, args))
+        for w, g in zip(applied(op, map(wrap, args), params), got, strict=True):
             np.testing.assert_allclose(memory(g), w._data, rtol=1e-12, atol=1e-12)
 
 
@@ -74,7 +73,7 @@ def test_under_jit(name):
 def test_derivatives(name):
     for op, args, params in cases(name):
         live = [i for i, a in enumerate(args) if is_float(a.dtype)]
-        answers = outputs(op, op(*map(wrap, args), **params))
+        answers = applied(op, map(wrap, args), params)
         if not live or any(is_complex(a.dtype) for a in answers):
             continue
 
@@ -82,7 +81,7 @@ def test_derivatives(name):
             full = [put(a) for a in args]
             for i, x in zip(live, xs, strict=True):
                 full[i] = x
-            return [o for o in outputs(op, op(*full, **params)) if is_float(o.dtype)]
+            return [o for o in applied(op, full, params) if is_float(o.dtype)]
 
         for put, read in ((wrap, lambda x: x._data), (on_gpu, memory)):
             xs = [put(args[i]) for i in live]
@@ -102,7 +101,7 @@ def test_derivatives(name):
 def test_batching(name):
     for op, args, params in cases(name):
         stacked = [np.stack([a, a]) for a in args]
-        run = fl.vmap(lambda *a, op=op, params=params: outputs(op, op(*a, **params)))
+        run = fl.vmap(lambda *a, op=op, params=params: applied(op, a, params))
         want, got = run(*map(wrap, stacked)), run(*map(on_gpu, stacked))
         for w, g in zip(want, got, strict=True):
             np.testing.assert_allclose(memory(g), w._data, rtol=1e-12, atol=1e-12)

@@ -196,12 +196,16 @@ def _whole_vjp_mutants(op: Op, rule: Whole) -> Iterator[tuple[str, Whole]]:
 
 
 def jvp_mutants(op: Op) -> Iterator[tuple[str, Any]]:
+    if op.family == "host":  # its rules refuse
+        return iter(())
     if isinstance(op.jvp, Whole):
         return _whole_jvp_mutants(op, op.jvp)
     return iter(()) if op.jvp is NOT_DIFFERENTIABLE else _rule_mutants(op, op.jvp)
 
 
 def vjp_mutants(op: Op) -> Iterator[tuple[str, Any]]:
+    if op.family == "host":
+        return iter(())
     if isinstance(op.vjp, Whole):
         return _whole_vjp_mutants(op, op.vjp)
     return iter(()) if op.vjp is NOT_DIFFERENTIABLE else _rule_mutants(op, op.vjp)

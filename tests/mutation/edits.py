@@ -51,7 +51,8 @@ def edits_of(value: Any) -> dict[str, Edit]:
     if isinstance(value, bool):
         return {"flipped": lambda v: not v}
     if isinstance(value, str):
-        return {"clip for drop": lambda v: {"clip": "drop", "drop": "clip"}.get(v, v)}
+        other = {"clip": "drop", "drop": "clip"}
+        return {"clip for drop": lambda v: other.get(v, v)} if value in other else {}
     if isinstance(value, np.dtype):
         return {"another dtype": other_dtype}
     if isinstance(value, int):
@@ -68,14 +69,15 @@ def edits_of(value: Any) -> dict[str, Edit]:
 
 
 def param_edits(op: Op) -> Iterator[tuple[str, str, Edit]]:
-    """``(param, words, edit)`` for every param that the op's samples use."""
-    values: dict[str, Any] = {}
+    """``(param, words, edit)`` for every param that the op's samples use, and that it changes."""
+    values: dict[str, list[Any]] = {}
     for case in cases(op.name, main_dtype(op.name)):
         for key, value in case.params.items():
-            values.setdefault(key, value)
-    for key, value in values.items():
-        for words, edit in edits_of(value).items():
-            yield key, words, edit
+            values.setdefault(key, []).append(value)
+    for key, found in values.items():
+        for words, edit in edits_of(found[0]).items():
+            if any(edit(value) != value for value in found):
+                yield key, words, edit
 
 
 def swapped(items: Sequence[Any], i: int, j: int) -> list[Any]:

@@ -14,6 +14,9 @@ _AXES_OF_RESULT = (
     "the shape rule asks which axes are indexed, not in which order: B + the remaining axes, and "
     "all index arrays have one shape B"
 )
+_GROUPS_ARE_A_SET = "the groups are a partition, whichever of them is listed first"
+_PAIRS_ARE_A_SET = "the pairs are arrows, whichever of them is listed first"
+_SCALAR = "the result is a scalar, which has no axes to change"
 _SCANS = ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
 
 EQUIVALENT: dict[str, str] = {
@@ -95,5 +98,61 @@ EQUIVALENT: dict[str, str] = {
             "the running result has the operand's shape and dtype in either direction"
         )
         for name in _SCANS
+    },
+    **{
+        f"{name}.{slot}": _GROUPS_ARE_A_SET
+        for name in ("psum", "all_gather", "all_to_all")
+        for slot in (
+            "jvp: param groups reversed", "vjp: operand x, need 2, groups reversed",
+            "batch: param groups reversed", "batch_with: param groups reversed",
+        )
+    },
+    "psum.aval: param groups reversed": _GROUPS_ARE_A_SET,
+    **{
+        f"ppermute.{slot}": _PAIRS_ARE_A_SET
+        for slot in (
+            "jvp: param perm reversed", "vjp: operand x, need 2, perm reversed",
+            "batch: param perm reversed", "batch_with: param perm reversed",
+            "aval: param perm reversed",
+        )
+    },
+    **{
+        f"{name}.batch: args and params as they come": (
+            "the op treats all axes of its operand alike, so that one more needs no change"
+        )
+        for name in ("psum", "ppermute")
+    },
+    **{
+        f"axis_index.aval: {what}": _SCALAR
+        for what in ("first size plus one", "last axis dropped", "axes reversed")
+    },
+    **{
+        f"axis_index.aval: param axis_size {what} one": "a position is a scalar, of how many ever"
+        for what in ("plus", "minus")
+    },
+    **{
+        f"custom_call.{slot}: param n_consts {words}": (
+            "the graph takes the captured values like all others; only derivatives tell them apart"
+        )
+        for slot in ("aval", "eager")
+        for words in ("plus one", "minus one")
+    },
+    "scan.aval: param reverse flipped": "the results have the same types in either direction",
+    **{
+        f"checkpoint.{slot}: param prevent_cse flipped": (
+            "it says what passes may merge, not what is computed; test_checkpoint.py in "
+            "tests/transforms looks at the optimised graphs"
+        )
+        for slot in ("jvp", "vjp", "batch_with", "aval", "eager")
+    },
+    "checkpoint_name.batch: args and params as they come": "a name is one for each example",
+    "cond.vjp: param branches reversed": (
+        "the pullback has its branches from the forward pass, and asks here only for the types of "
+        "the results, which all branches share"
+    ),
+    **{
+        f"while_loop.vjp: param {key} {words}": "the pullback has these from the forward pass"
+        for key in ("n_consts", "lanes", "mapped")
+        for words in ("plus one", "minus one", "reversed")
     },
 }  # fmt: skip

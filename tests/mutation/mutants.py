@@ -17,11 +17,18 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.aval import Aval
-from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Shared
 from functorch_lite.ops import broadcast_to, flip, transpose
 from functorch_lite.ops import slice as take
 from tests.mutation.derivative_mutants import jvp_mutants, vjp_mutants
-from tests.mutation.edits import Edit, operand_count, other_dtype, param_edits, swapped
+from tests.mutation.edits import (
+    Edit,
+    doubled,
+    operand_count,
+    other_dtype,
+    param_edits,
+    swapped,
+)
 from tests.ops.test_elementwise_values import PARTIALS, test_partials
 from tests.registry.laws import LAWS, hold
 
@@ -63,13 +70,18 @@ def installed(mutant: Mutant) -> Iterator[None]:
 
 
 # The laws that speak about a slot, the likeliest to notice first.
+_OTHER_MODES = ("hard_places", "low_precision", "second_order", "vmap_of_derivatives")
 _LAWS_OF = {
-    "jvp": ("jvp", "hard_places", "low_precision", "second_order", "vmap_of_derivatives"),
-    "vjp": ("vjp", "hard_places", "low_precision", "second_order", "vmap_of_derivatives"),
+    "jvp": ("inside_jvp", "jvp", *_OTHER_MODES),
+    "vjp": ("inside_vjp", "vjp", *_OTHER_MODES),
     "unbroadcasts": ("vjp",),
-    "batch": ("vmap", "vmap_of_vmap", "vmap_in_front"),
+    "batch": ("inside_vmap", "vmap", "vmap_of_vmap", "vmap_in_front"),
+    "batch_with": (
+        "vmap", "vmap_of_vmap", "vmap_in_front", "value", "inside_jvp", "inside_vjp",
+        "inside_vmap", "outside", "derivatives_of_vmap",
+    ),  # fmt: skip
     "aval": ("aval", "graph", "wrong_calls"),
-    "eager": ("value", "aval"),
+    "eager": ("outside", "value", "aval"),
 }
 
 
@@ -126,9 +138,19 @@ def _first_row_only(x: Any) -> Any:
 
 
 def _batch_mutants(op: Op) -> Iterator[tuple[str, Any]]:
-    if not op.operands:
+    if op.family != "higher-order":  # those batch by the whole trace
+        yield from _broken_batching(op, op.batch)
+
+
+def _trace_batch_mutants(op: Op) -> Iterator[tuple[str, Any]]:
+    if op.family == "higher-order":
+        yield from _broken_batching(op, op.batch_with)
+    yield from _collective_mutants(op)
+
+
+def _broken_batching(op: Op, batch: Any) -> Iterator[tuple[str, Any]]:
+    if not op.operands or op.name == "debug_callback":  # without operands or results
         return
-    batch = op.batch
     count = operand_count(op)
 
     def result(edit: Edit) -> Any:
@@ -213,8 +235,44 @@ def _other_value(x: Any) -> Any:
     return x + np.ones((), x.dtype) if x.dtype.kind in "iu" else -x
 
 
+def _collective_mutants(op: Op) -> Iterator[tuple[str, Any]]:
+    """Broken copies of what a collective is in the trace that owns its axis."""
+    if op.family != "collective":
+        return
+    rule = op.batch_with
+    assert rule is not None
+
+    def result(edit: Edit, shared: bool) -> Any:
+        def changed(trace: Any, args: Any, batched: Any, params: Any) -> Any:
+            out = rule(trace, args, batched, params)
+            if isinstance(out, Shared):
+                return Shared(edit(out.value)) if shared else out
+            return edit(out)
+
+        return changed
+
+    def needs(args_edit: Edit = list, flags: Edit = list, key: str = "", edit: Any = None) -> Any:
+        def changed(trace: Any, args: Any, batched: Any, params: Any) -> Any:
+            new = {k: edit(v) if k == key else v for k, v in params.items()}
+            return rule(trace, args_edit(args), flags(batched), new)
+
+        return changed
+
+    yield "result doubled", result(doubled, shared=True)
+    yield "rows of the result reversed", result(_rows_reversed, shared=False)
+    for key, words, edit in param_edits(op):
+        yield f"param {key} {words}", needs(key=key, edit=edit)
+    if op.operands:
+        yield "axes 0 and 1 of the result swapped", result(_second_axis_first, shared=False)
+        yield "operand, first row for all", needs(lambda xs: [_first_row_only(xs[0])])
+        yield "operand taken for unbatched", needs(flags=lambda flags: [False])
+
+
 def _eager_mutants(op: Op) -> Iterator[tuple[str, Any]]:
     eager = op.eager
+    if op.family == "collective":  # it has no value to change: it refuses
+        yield "answers", lambda *xs, **params: xs[0] if xs else np.int32(0)
+        return
     changes: dict[str, Edit] = {
         "another value": _other_value,
         "another dtype": lambda x: np.asarray(x).astype(other_dtype(x.dtype)),
@@ -247,6 +305,7 @@ _SLOTS: dict[str, Callable[[Op], Iterator[tuple[str, Any]]]] = {
     "jvp": jvp_mutants,
     "vjp": vjp_mutants,
     "batch": _batch_mutants,
+    "batch_with": _trace_batch_mutants,
     "aval": _aval_mutants,
     "eager": _eager_mutants,
     "unbroadcasts": _unbroadcasting_mutants,

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import driver
 from functorch_lite.core.array import wrap
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_complex, is_float
-from functorch_lite.core.graph import Graph
-from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Whole
-from functorch_lite.ops import add, cos, floor, mul, reduce_sum, sin
+from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Whole, output_avals
 from functorch_lite.testing import samples
+from functorch_lite.transforms.vmap import vmap
+from tests.registry.higher_order import HIGHER_ORDER
 
 FLOAT64 = np.dtype(np.float64)
 Raw = tuple[np.ndarray, ...]
@@ -50,44 +49,31 @@ class Case:
         """The operands as Arrays."""
         return [wrap(a) for a in self.args]
 
-    def function(self, *operands: Any) -> tuple[Any, ...]:
-        """The op with these params, as a function of Arrays that returns a tuple."""
+    def lane(self, *operands: Any) -> tuple[Any, ...]:
+        """The op itself with these params; of a collective, as one example sees it."""
         out = self.op(*operands, **self.params)
         return out if self.op.multi else (out,)
 
+    def function(self, *operands: Any) -> tuple[Any, ...]:
+        """The op with these params, as a function of Arrays that returns a tuple.
 
-# ---------------------------------------------------------------------------------- the op ``call``
-def _body(x: Any, y: Any) -> tuple[Any, ...]:
-    return mul(sin(x), y), reduce_sum(add(cos(y), x), axes=(0,)), floor(y)
+        A collective is mapped over its axis, the first of each operand.
+        """
+        if self.op.family != "collective":
+            return self.lane(*operands)
+        name, size = self.params["axis_name"], self.params["axis_size"]
+        found: tuple[Any, ...] = vmap(self.lane, axis_name=name, axis_size=size)(*operands)
+        return found
 
-
-def _call_graph(dtype: np.dtype[Any]) -> Graph:
-    return driver.make_graph(_body)(Aval((3,), dtype), Aval((2, 3), dtype))
-
-
-def _call_samples(dtype: np.dtype[Any], rng: np.random.Generator) -> list[Any]:
-    x, y = rng.uniform(-3, 3, (3,)).astype(dtype), rng.uniform(-3, 3, (2, 3)).astype(dtype)
-    return [((x, y), {"graph": _graphs(dtype)})]
-
-
-@cache
-def _graphs(dtype: np.dtype[Any]) -> Graph:
-    return _call_graph(dtype)
-
-
-def _call_reference(x: np.ndarray, y: np.ndarray, *, graph: Graph) -> tuple[np.ndarray, ...]:
-    return np.sin(x) * y, (np.cos(y) + x).sum(0), np.floor(y)
-
-
-# The op that applies a graph has a graph as its param, which only this layer can make.
-HIGHER_ORDER: dict[str, dict[str, Any]] = {
-    "call": {
-        "samples": _call_samples,
-        "reference": _call_reference,
-        "errors": [],
-        "dtypes": (np.dtype(np.float32), FLOAT64),
-    }
-}
+    @property
+    def avals(self) -> tuple[Aval, ...]:
+        """What the shape rule says about the results of ``function``."""
+        given = [Aval(a.shape, a.dtype) for a in self.args]
+        if self.op.family != "collective":
+            return output_avals(self.op, self.op.aval(*given, **self.params))
+        rows = [Aval(a.shape[1:], a.dtype) for a in given]
+        lane = output_avals(self.op, self.op.aval(*rows, **self.params))
+        return tuple(Aval((self.params["axis_size"], *a.shape), a.dtype) for a in lane)
 
 
 # ------------------------------------------------------------------------------------------ samples
@@ -168,9 +154,11 @@ EXACT = {
     "select", "neg", "add", "sub", "floor_divide", "floor", "ceil", "round", "trunc", "copysign",
     "nextafter", "maximum", "minimum", "clamp", "full", "iota", "reshape", "transpose", "conj",
     "real", "broadcast_to", "concatenate", "pad", "flip", "slice", "optimization_barrier", "cast",
-    "bitcast", "complex", "imag", "stop_gradient", "gather", "scatter", "scatter_min",
+    "bitcast", "complex", "imag", "stop_gradient", "checkpoint_name",
+    "gather", "scatter", "scatter_min",
     "scatter_max", "cummax", "cummin", "dynamic_slice", "dynamic_update_slice", "reduce_max",
-    "reduce_min", "sort",
+    "reduce_min", "sort", "window_max", "window_min", "window_argmax", "window_argmin",
+    "all_gather", "all_to_all", "ppermute", "axis_index",
 }  # fmt: skip
 # The derivative is zero by definition, not by calculus.
 ZERO_BY_DEFINITION = {"stop_gradient"}
@@ -183,6 +171,8 @@ def float_positions(args: Raw) -> list[int]:
 
 def has_rule(op: Op, i: int) -> bool:
     """Whether forward or reverse mode has a rule for the i-th argument."""
+    if op.family == "host":
+        return False  # its rules refuse, with a remedy
     return any(
         isinstance(rules, Whole)
         or (rules is not NOT_DIFFERENTIABLE and op.rule_for(rules, i) is not None)
@@ -197,8 +187,7 @@ def is_differentiable(op: Op) -> bool:
 
 def yields_complex(case: Case) -> bool:
     """Whether an output is complex, which no derivative passes yet."""
-    out = case.op.aval(*[Aval(a.shape, a.dtype) for a in case.args], **case.params)
-    return any(is_complex(a.dtype) for a in (out if case.op.multi else (out,)))
+    return any(is_complex(a.dtype) for a in case.avals)
 
 
 def subsets(items: list[int]) -> Iterator[tuple[int, ...]]:

@@ -13,7 +13,7 @@ from functorch_lite.core.dtypes import is_float
 from functorch_lite.core.op import REGISTRY, Op
 from functorch_lite.driver import jit, make_graph
 from functorch_lite.errors import DtypeError
-from tests.registry import compositions, properties
+from tests.registry import compositions, inside, properties
 from tests.registry.cases import (
     FLOAT64,
     Case,
@@ -50,7 +50,17 @@ def _has_operands(op: Op) -> bool:
 
 
 def _takes_floats(op: Op) -> bool:
-    return bool(op.operands) and FLOAT64 in dtypes(op.name)
+    return bool(op.operands) and FLOAT64 in dtypes(op.name) and op.family != "host"
+
+
+def is_collective(op: Op) -> bool:
+    """Whether the op names an axis of a vmap."""
+    return op.family == "collective"
+
+
+def is_collective_of_operands(op: Op) -> bool:
+    """The same, but for those that only ask about the axis."""
+    return is_collective(op) and bool(op.operands)
 
 
 def _in_every_dtype(name: str) -> Iterable[Case]:
@@ -102,6 +112,16 @@ LAWS: dict[str, Law] = {
 }
 
 
+INSIDE: dict[str, Law] = {
+    "inside_jvp": Law(inside.check_jvp, float64_cases, is_collective_of_operands),
+    "inside_vjp": Law(inside.check_vjp, float64_cases, is_collective_of_operands),
+    "inside_vmap": Law(inside.check_vmap, _in_main_dtype, is_collective_of_operands),
+    "inside_staged": Law(inside.check_staged, _in_every_dtype, is_collective),
+    "outside": Law(inside.check_outside, _in_main_dtype, is_collective),
+}
+LAWS |= INSIDE
+
+
 def hold(law: str, name: str) -> int:
     """Check one law on all samples of one op; returns their number."""
     if law == "wrong_calls":
@@ -134,6 +154,7 @@ TRUSTED_EAGERLY: dict[str, set[str]] = {
     "dynamic_slice": {"at most 4"},  # a block larger than the array
     "argmax": {"scalar, which has no axes"},  # NumPy gives a scalar an axis here
     "argmin": {"scalar, which has no axes"},
+    "cond": {"branch 2 takes (f64[3], f64[2,3], i64[])"},  # only the branch that runs is looked at
     "sort": {"argument 1 has (4,)", "num_keys"},  # a longer passenger, more keys than operands
 }
 

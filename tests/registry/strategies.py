@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from functorch_lite.core.op import REGISTRY, Op
 from functorch_lite.testing.samples_elementwise import draw
+from functorch_lite.testing.samples_window import elements_of_windows
 from tests.registry.cases import Case, Raw, cases, dtypes, fresh_cases
 
 Shape = tuple[int, ...]
@@ -186,12 +187,50 @@ def _dot_general(op: Op, draw_from: Any, params: Any) -> Plan:
     return makers, {"contract": dims("c", len(contract)), "batch": dims("b", len(batch))}
 
 
+def _conv(op: Op, draw_from: Any, params: Any) -> Plan:
+    ndim = draw_from(st.integers(0, 2))
+    sizes, strides, x_dilation, w_dilation, kernel = (
+        tuple(draw_from(st.lists(st.integers(least, 3), min_size=ndim, max_size=ndim)))
+        for least in (0, 1, 1, 1, 1)
+    )
+    padding = []
+    for n, d in zip(sizes, x_dilation, strict=True):
+        spread = (n - 1) * d + 1 if n else 0
+        low = draw_from(st.integers(-spread, 3))
+        padding.append((low, draw_from(st.integers(-spread - min(low, 0), 3))))
+    groups, batch, channels, outputs = (draw_from(st.integers(0, 2)) for _ in range(4))
+    makers = [
+        _values((groups, batch, channels, *sizes)), _values((groups, outputs, channels, *kernel)),
+    ]  # fmt: skip
+    return makers, {
+        "strides": strides, "padding": tuple(padding), "x_dilation": x_dilation,
+        "w_dilation": w_dilation,
+    }  # fmt: skip
+
+
 def _sort(op: Op, draw_from: Any, params: Any) -> Plan:
     shape = draw_from(_shapes(1))
     count = draw_from(st.integers(1, 3))
     params = {"axis": draw_from(st.integers(0, len(shape) - 1))}
     params["num_keys"] = draw_from(st.integers(1, count))
     return [_values(shape)] * count, params
+
+
+def _window(op: Op, draw_from: Any, params: dict[str, Any]) -> Plan:
+    shape = draw_from(_shapes())
+    fixed = draw_from(st.integers(0, len(shape))) if "batch_dims" in params else 0
+
+    def each(low: int, high: int, still: int) -> tuple[int, ...]:
+        moving = len(shape) - fixed
+        return (*(still,) * fixed, *(draw_from(st.integers(low, high)) for _ in range(moving)))
+
+    padding = tuple(zip(each(-1, 2, 0), each(-1, 2, 0), strict=True))
+    new: dict[str, Any] = {"window": each(1, 3, 1), "strides": each(1, 3, 1), "padding": padding}
+    new |= {"base_dilation": each(1, 2, 1), "window_dilation": each(1, 2, 1)}
+    if op.name in ("window_max", "window_min"):  # an empty window gives an infinity
+        windows = elements_of_windows(shape, **new)
+        assume(all(windows[where] for where in np.ndindex(windows.shape)))
+    return [_values(shape)], new | ({"batch_dims": fixed} if "batch_dims" in params else {})
 
 
 def _barrier(op: Op, draw_from: Any, params: Any) -> Plan:
@@ -209,6 +248,7 @@ def _iota(op: Op, draw_from: Any, params: dict[str, Any]) -> Plan:
 
 _AXIS = ("argmax", "argmin", "cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
 _SCATTERS = ("scatter", "scatter_add", "scatter_mul", "scatter_min", "scatter_max")
+_WINDOWS = ("window_sum", "window_max", "window_min", "window_argmax", "window_argmin")
 PLANS: dict[str, Callable[[Op, Any, dict[str, Any]], Plan]] = {
     **dict.fromkeys(_AXIS, _along_axis),
     **dict.fromkeys(_SCATTERS, _scatter),
@@ -223,7 +263,9 @@ PLANS: dict[str, Callable[[Op, Any, dict[str, Any]], Plan]] = {
     "dynamic_update_slice": _dynamic_update_slice,
     "gather": _gather_plan,
     "dot_general": _dot_general,
+    "conv": _conv,
     "sort": _sort,
+    **dict.fromkeys(_WINDOWS, _window),
     "optimization_barrier": _barrier,
     "full": _full,
     "iota": _iota,

@@ -38,7 +38,11 @@ def test_every_op_is_under_every_law_that_concerns_it():
         if REGISTRY[name].operands:
             assert {"vmap", "vmap_of_vmap"} <= found
         if cases.is_differentiable(REGISTRY[name]):
-            assert set(laws.LAWS) <= found
+            assert set(laws.LAWS) - set(laws.INSIDE) <= found
+        if laws.is_collective(REGISTRY[name]):
+            assert {"inside_staged", "outside"} <= found
+        if laws.is_collective_of_operands(REGISTRY[name]):
+            assert set(laws.LAWS) == found
 
 
 def test_the_derivative_laws_find_samples_for_every_differentiable_op():
