@@ -58,13 +58,14 @@ def _inside(eqn: Eqn) -> Eqn:
     if next(subgraphs(eqn), None) is None:
         return eqn
 
-    def visit(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(visit, value))
-        return optimise(value) if isinstance(value, Graph) else value
-
-    params = {key: visit(value) for key, value in eqn.params.items()}
+    params = {key: _optimised_param(value) for key, value in eqn.params.items()}
     return Eqn(eqn.op, eqn.inputs, eqn.outputs, params, eqn.source)
+
+
+def _optimised_param(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_optimised_param, value))
+    return optimise(value) if isinstance(value, Graph) else value
 
 
 def common_subexpressions(graph: Graph) -> Graph:

@@ -172,6 +172,7 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
     blank = [None] * (len(slots) - len(graph.inputs) - len(consts))
     results = tuple(slots[v] for v in graph.outputs)
     plans: dict[Any, Any] = {}
+    name = graph.name  # the program may be kept in the graph's memo, and must not hold the graph
 
     def plan_for(xp: Any) -> Any:
         """Eager functions and constants of an array namespace."""
@@ -185,7 +186,7 @@ def reference_program(graph: Graph) -> Callable[..., tuple[Any, ...]]:
     def program(*datas: Any) -> tuple[Any, ...]:
         xp = namespace_of((*datas, *consts)) if devices_enabled() else np
         if xp is not np:
-            check_same_device(graph.name, [wrap(d) for d in datas])
+            check_same_device(name, [wrap(d) for d in datas])
             datas = tuple(move(xp, d) for d in datas)
         plan, constants = plan_for(xp)
         env = [*datas, *constants, *blank]

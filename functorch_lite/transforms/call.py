@@ -192,26 +192,34 @@ def flatten_calls(graph: Graph, ops: Collection[str] = ("call",)) -> Graph:
     eqns: list[Eqn] = []
     consts = dict(graph.consts)
     swap: dict[Var, Var] = {}
-
-    def emit(g: Graph, env: dict[Var, Var]) -> None:
-        for eqn in g.eqns:
-            inputs = [env.get(v, v) for v in eqn.inputs]
-            if eqn.op.name in ops:
-                inner: Graph = eqn.params["graph"]
-                inner_env = dict(zip(inner.inputs, inputs, strict=True))
-                for v, c in inner.consts.items():
-                    inner_env[v] = Var(v.aval, v.name)
-                    consts[inner_env[v]] = c
-                emit(inner, inner_env)
-                outs = [inner_env.get(v, v) for v in inner.outputs]
-                env.update(zip(eqn.outputs, outs, strict=True))
-            else:
-                fresh = eqn.outputs if g is graph else [Var(v.aval, v.name) for v in eqn.outputs]
-                env.update(zip(eqn.outputs, fresh, strict=True))
-                eqns.append(Eqn(eqn.op, inputs, fresh, eqn.params, eqn.source))
-
-    emit(graph, swap)
+    _emit(graph, swap, eqns, consts, ops, True)
     return Graph(graph.inputs, eqns, [swap.get(v, v) for v in graph.outputs], consts, graph.name)
+
+
+def _emit(
+    graph: Graph,
+    env: dict[Var, Var],
+    eqns: list[Eqn],
+    consts: dict[Var, Any],
+    ops: Collection[str],
+    outermost: bool,
+) -> None:
+    """Append a graph's equations, and in place of its calls those of the graphs they apply."""
+    for eqn in graph.eqns:
+        inputs = [env.get(v, v) for v in eqn.inputs]
+        if eqn.op.name not in ops:
+            fresh = eqn.outputs if outermost else [Var(v.aval, v.name) for v in eqn.outputs]
+            env.update(zip(eqn.outputs, fresh, strict=True))
+            eqns.append(Eqn(eqn.op, inputs, fresh, eqn.params, eqn.source))
+            continue
+        inner: Graph = eqn.params["graph"]
+        inner_env = dict(zip(inner.inputs, inputs, strict=True))
+        for v, c in inner.consts.items():
+            inner_env[v] = Var(v.aval, v.name)
+            consts[inner_env[v]] = c
+        _emit(inner, inner_env, eqns, consts, ops, False)
+        outs = [inner_env.get(v, v) for v in inner.outputs]
+        env.update(zip(eqn.outputs, outs, strict=True))
 
 
 def flattened(graph: Graph) -> Graph:

@@ -288,7 +288,7 @@ def _only_stack(column: Sequence[Any], varies: Sequence[bool]) -> Any:
 
 
 def _select(chosen: Sequence[Any], column: Sequence[Any]) -> Any:
-    """Row by row the element of ``column`` that is chosen: the first, or the one whose flag is set."""
+    """Row by row the chosen element of ``column``: the one whose flag is set, else the first."""
     found = column[0]
     for here, other in zip(chosen, column[1:], strict=True):
         mask = reshape(here, shape=(*here.shape, *(1,) * (len(other.shape) - 1)))

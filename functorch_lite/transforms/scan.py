@@ -172,7 +172,6 @@ def _together(rows: Sequence[Any], aval: Aval, length: int | None) -> Any:
 class _Plan:
     """A scan with residuals and the scan that pulls cotangents back through it."""
 
-    reverse: Reverse
     keeping: Keeping
     backward: Graph
     slots: tuple[int, ...]
@@ -181,9 +180,16 @@ class _Plan:
 
 @dataclasses.dataclass(frozen=True)
 class _Saved:
+    """What the pullback gets."""
+
+    reverse: Reverse
     plan: _Plan
     kept: Kept
-    linear: bool
+
+    @property
+    def linear(self) -> bool:
+        """Whether the loop is linear in the wanted operands."""
+        return self.reverse.linear
 
 
 def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
@@ -193,7 +199,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any
         keeping = plan_loop(reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry)
         slots = carry_slots(reverse, parts)
         back = _backward_body(reverse, keeping.invariant, slots, parts)
-        reverse.memo["scan"] = _Plan(reverse, keeping, back, slots)
+        reverse.memo["scan"] = _Plan(keeping, back, slots)
     plan: _Plan = reverse.memo["scan"]
     consts, carry, xs = parts.of(primals)
     hoisted = plan.keeping.hoisted(consts)
@@ -201,7 +207,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any
     outs = scan(*consts, *hoisted, *carry, *xs, **{**params, **new})
     kept = plan.keeping.find(consts, hoisted, xs, outs[parts.n_carry :])
     n = len(params["body"].outputs)
-    return outs[:n], _Saved(plan, kept, reverse.linear), reverse.live
+    return outs[:n], _Saved(reverse, plan, kept), reverse.live
 
 
 def _backward_body(
@@ -233,8 +239,7 @@ def _backward_body(
 def _vjp(
     cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
 ) -> list[Any]:
-    plan, parts = saved.plan, Parts(params)
-    reverse = plan.reverse
+    reverse, plan, parts = saved.reverse, saved.plan, Parts(params)
     _, sums, _, _, _ = backward_avals(reverse, saved.kept.invariant, plan.slots, parts)
     out_avals = args_of_results(params, parts, reverse)
     start = [

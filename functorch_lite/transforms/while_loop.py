@@ -211,7 +211,6 @@ def run_counting(
 class _Plan:
     """A counting loop and the scan that pulls cotangents back through it."""
 
-    reverse: Reverse
     keeping: Keeping
     test: Graph
     step: Graph
@@ -222,11 +221,18 @@ class _Plan:
 
 @dataclasses.dataclass(frozen=True)
 class _Saved:
+    """What the pullback gets."""
+
+    reverse: Reverse
     plan: _Plan
     kept: Kept
     count: Any
     counts: Any
-    linear: bool
+
+    @property
+    def linear(self) -> bool:
+        """Whether the loop is linear in the wanted operands."""
+        return self.reverse.linear
 
 
 def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
@@ -240,7 +246,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any
         slots = carry_slots(reverse, parts)
         back = _backward_body(reverse, keeping.invariant, slots, parts, lanes)
         # The condition is kept beside what belongs to it, so that its id stays its own.
-        plan = _Plan(reverse, keeping, test, step, back, slots, parts)
+        plan = _Plan(keeping, test, step, back, slots, parts)
         reverse.memo[key] = params["cond"], plan
     plan = reverse.memo[key][1]
     consts, carry, _ = parts.of(primals)
@@ -248,7 +254,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any
         plan.keeping, plan.test, plan.step, consts, carry, params
     )
     n = len(params["body"].outputs) - parts.n_carry
-    saved = _Saved(plan, kept, count, counts, reverse.linear)
+    saved = _Saved(reverse, plan, kept, count, counts)
     return (*ends, *results[:n]), saved, reverse.live
 
 
@@ -312,8 +318,7 @@ def _backward_body(
 def _vjp(
     cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
 ) -> list[Any]:
-    plan, parts = saved.plan, saved.plan.parts
-    reverse = plan.reverse
+    reverse, plan, parts = saved.reverse, saved.plan, saved.plan.parts
     _, sums, _, _, _ = backward_avals(reverse, saved.kept.invariant, plan.slots, parts)
     out_avals = reverse.forward.out_avals
     start = [zero_of(out_avals[i]) if cts[i] is None else cts[i] for i in plan.slots]

@@ -259,7 +259,33 @@ LOOPS = {
     "fresh jit": lambda x: fl.jit(lambda x: fnp.exp(x) * x)(x),
     "grad of fresh jit": lambda x: fl.grad(fl.jit(lambda x: fnp.sum(fnp.exp(x) * x)))(x),
     "hessian": lambda x: fl.hessian(lambda x: fnp.sum(x**3))(x),
+    "scan": lambda x: fl.grad(lambda x: fl.lax.scan(_step, x, x)[0].sum())(x),
+    "jit of scan": lambda x: fl.jit(fl.grad(lambda x: fl.lax.scan(_step, x, x)[0].sum()))(x),
+    "linearize of scan": lambda x: fl.linearize(lambda x: fl.lax.scan(_step, x, x)[0], x)[1](x),
+    "while_loop": lambda x: fl.grad(lambda x: _double(x).sum())(x),
+    "vmap of while_loop": lambda x: fl.vmap(fl.grad(_double))(x),
+    "grad of vmap of while_loop": lambda x: fl.grad(lambda x: fl.vmap(_double)(x).sum())(x),
+    "max_steps": lambda x: fl.grad(lambda x: _double(x, max_steps=9).sum())(x),
+    "cond": lambda x: fl.grad(lambda x: fl.lax.cond(True, fnp.sum, fnp.max, x))(x),
+    "checkpoint": lambda x: fl.grad(fl.checkpoint(lambda x: fnp.exp(fnp.sin(x)).sum()))(x),
+    "custom_jvp": lambda x: fl.grad(lambda x: _custom(x).sum())(x),
 }
+
+
+def _step(c, x):
+    return c * fnp.cos(x), c
+
+
+def _double(x, **options):
+    return fl.lax.while_loop(lambda s: fnp.max(s) < 9, lambda s: s * 2 + fnp.sin(s), x, **options)
+
+
+@fl.custom_jvp
+def _custom(x):
+    return x * 2
+
+
+_custom.defjvps(lambda t, out, x: t * fnp.cos(x))
 
 
 @pytest.mark.parametrize("name", LOOPS)

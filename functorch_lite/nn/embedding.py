@@ -1,0 +1,131 @@
+"""Tables of vectors that are looked up by integers."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import functorch_lite as fl
+from functorch_lite import numpy as fnp
+from functorch_lite.errors import DtypeError, IndexRangeError, NonConcreteError, ShapeError
+from functorch_lite.nn import initializers
+from functorch_lite.nn.layer import Layer
+
+if TYPE_CHECKING:
+    from functorch_lite import Array
+
+__all__ = ["Embedding", "embedding"]
+
+
+def embedding(ids: Array, weight: Array, padding_idx: int | None = None) -> Array:
+    """The rows of a table at the given numbers; its derivative is one scatter-add.
+
+    Args:
+        ids: i[...], row numbers from 0 to rows - 1.
+        weight: [rows, *features].
+        padding_idx: a row that is read like the others and gets no gradient; a negative one counts
+            from the end.
+
+    Returns:
+        [..., *features] in the dtype of ``weight``.
+
+    Raises:
+        DtypeError: ``ids`` are no integers.
+        ShapeError: ``weight`` has no axis.
+        IndexRangeError: an id is outside the table. Where ids are traced nobody can say so: then
+            they are read as by ``weight[ids]``, negative ones from the end, and clamped.
+        ValueError: ``padding_idx`` is outside the table.
+
+    >>> embedding(fnp.asarray([2, 0]), fnp.arange(6.0).reshape(3, 2))
+    Array([[4., 5.],
+           [0., 1.]], dtype=float32)
+
+    Source: ``torch.nn.functional.embedding``.
+    """
+    ids, weight = fnp.asarray(ids), fnp.asarray(weight)
+    if not fnp.issubdtype(ids.dtype, fnp.integer):
+        raise DtypeError(
+            f"nn.embedding: expected ids that are integers; got {ids.dtype.name}. Remedy: convert "
+            "them with .astype(int)."
+        )
+    if weight.ndim < 1:
+        raise ShapeError("nn.embedding: expected a weight of shape [rows, ...]; got ().")
+    rows = weight.shape[0]
+    padding = _padding_row("embedding", padding_idx, rows)
+    _check_range(ids, rows)
+    out = weight[ids]
+    if padding is None:
+        return out
+    is_padding = (ids == padding).reshape(ids.shape + (1,) * (weight.ndim - 1))
+    return fnp.where(is_padding, fl.stop_gradient(out), out)
+
+
+def _padding_row(name: str, padding_idx: int | None, rows: int) -> int | None:
+    if padding_idx is None:
+        return None
+    row = operator.index(padding_idx)
+    if not -rows <= row < rows:
+        raise ValueError(
+            f"nn.{name}: expected padding_idx from {-rows} to {rows - 1} for a table of {rows} "
+            f"rows; got {padding_idx}."
+        )
+    return row + rows if row < 0 else row
+
+
+def _check_range(ids: Array, rows: int) -> None:
+    """Raise if an id that is known lies outside the table."""
+    try:
+        known = np.asarray(fl.device_get(ids))
+    except NonConcreteError:
+        return
+    if known.size:
+        low, high = int(known.min()), int(known.max())
+        if low < 0 or high >= rows:
+            allowed = f"from 0 to {rows - 1}" if rows else "- none, the table is empty -"
+            raise IndexRangeError(
+                f"nn.embedding: expected ids {allowed} for a table of {rows} rows; got "
+                f"{low if low < 0 else high}. Remedy: a larger table, or numpy.clip(ids, 0, "
+                "rows - 1)."
+            )
+
+
+def Embedding(num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> Layer:
+    """A table of vectors; stateless.
+
+    Parameters: ``weight`` f32[num_embeddings, embedding_dim], normally distributed with variance 1;
+    zeros in the row ``padding_idx``.
+
+    Args:
+        num_embeddings: number of rows.
+        embedding_dim: length of each.
+        padding_idx: a row that starts at zero and gets no gradient.
+
+    Returns:
+        Layer with ``apply(params, ids: i[...]) -> f[..., embedding_dim]``.
+
+    Raises:
+        ValueError: ``padding_idx`` is outside the table.
+        IndexRangeError: ``apply`` got an id outside the table.
+
+    >>> layer = Embedding(10, 3, padding_idx=0)
+    >>> params = layer.init(fl.random.key(0))
+    >>> layer.apply(params, fnp.asarray([[1, 9], [0, 0]])).shape
+    (2, 2, 3)
+
+    Source: ``torch.nn.Embedding``.
+    """
+    padding = _padding_row("Embedding", padding_idx, num_embeddings)
+    shown = "" if padding is None else f", padding_idx={padding}"
+    name = f"Embedding({num_embeddings}, {embedding_dim}{shown})"
+    draw = initializers.normal(1.0)
+
+    def init(key: Any) -> dict[str, Array]:
+        weight = draw(key, (num_embeddings, embedding_dim))
+        return {"weight": weight if padding is None else weight.at[padding].set(0.0)}
+
+    def apply(params: dict[str, Array], ids: Array) -> Array:
+        return embedding(ids, params["weight"], padding)
+
+    return Layer(init, apply, name)
