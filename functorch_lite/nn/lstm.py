@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from functorch_lite import numpy as fnp
-from functorch_lite import random
+from functorch_lite import lax, random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
 from functorch_lite.nn.activations import sigmoid
@@ -80,12 +80,12 @@ def lstm(
         # The inputs' part of every step at once is one large product.
         from_x = linear(x, params[f"weight_ih_l{layer}"], params.get(f"bias_ih_l{layer}"))
         bias = params.get(f"bias_hh_l{layer}")
-        h, c = h0[layer], c0[layer]
-        outputs = []
-        for t in range(x.shape[0]):
-            h, c = lstm_cell(from_x[t] + linear(h, weight, bias), c)
-            outputs.append(h)
-        x = fnp.stack(outputs)
+
+        def step(carry: Any, row: Array, weight: Any = weight, bias: Any = bias) -> Any:
+            h, c = lstm_cell(row + linear(carry[0], weight, bias), carry[1])
+            return (h, c), h
+
+        (h, c), x = lax.scan(step, (h0[layer], c0[layer]), from_x)
         last_h.append(h)
         last_c.append(c)
     return x, (fnp.stack(last_h), fnp.stack(last_c))

@@ -162,6 +162,28 @@ def jvp_outside(L, F):
     return lambda X: L.jvp(F, (X,), (L.np.asarray(T),))[1]
 
 
+# ---------------------------------------------------------------------------------- control flow
+def in_scan(L, f):
+    return lambda x: L.lax.scan(lambda c, row: (c + 1.0, f(row) * c), 1.0, x[None])[1][0]
+
+
+def in_branch(L, f):
+    return lambda x: L.lax.cond(L.lax.axis_size("i") > 1, f, lambda x: 0.0 * f(x), x)
+
+
+def in_while(L, f):
+    """Called once, in a loop that ends after one step."""
+
+    def g(x):
+        def step(state):
+            i, _ = state
+            return i + 1, f(x)
+
+        return L.lax.while_loop(lambda s: s[0] < 1, step, (0, 0.0 * f(x)))[1]
+
+    return g
+
+
 VALUES = {
     "vmap": lambda L, f: named(L, f),
     "jit of vmap": lambda L, f: L.jit(named(L, f)),
@@ -177,6 +199,13 @@ VALUES = {
     )(X[..., None])[:, 0],
     "in_axes": lambda L, f: lambda X: named(L, f, in_axes=2)(L.np.moveaxis(X, 0, 2)),
     "out_axes": lambda L, f: lambda X: L.np.moveaxis(named(L, f, out_axes=-1)(X), -1, 0),
+    "in scan": lambda L, f: named(L, in_scan(L, f)),
+    "in scan, jitted": lambda L, f: named(L, L.jit(in_scan(L, f))),
+    "in a branch": lambda L, f: named(L, in_branch(L, f)),
+    "in while_loop": lambda L, f: named(L, in_while(L, f)),
+    "in while_loop in scan, another name around": lambda L, f: lambda X: L.vmap(
+        named(L, in_scan(L, in_while(L, f))), axis_name="j"
+    )(X[None])[0],
 }  # fmt: skip
 # The two ways to take a derivative: of all examples together, or by each of them inside.
 GRADIENTS = {
@@ -187,6 +216,10 @@ GRADIENTS = {
     "jit of grad inside": lambda L, f: L.jit(grad_inside(L, f)),
     "grad of jit outside": lambda L, f: L.grad(weighted(L, L.jit(named(L, L.jit(f))))),
     "vjp inside": vjp_inside,
+    "grad inside of scan": lambda L, f: grad_inside(L, in_scan(L, f)),
+    "grad outside of scan": lambda L, f: L.grad(weighted(L, named(L, in_scan(L, f)))),
+    "jit of grad inside of a branch": lambda L, f: L.jit(grad_inside(L, in_branch(L, f))),
+    "grad outside of a branch": lambda L, f: L.grad(weighted(L, named(L, in_branch(L, f)))),
     "vjp outside": lambda L, f: vjp_outside(L, named(L, f)),
     "grad inside, a vmap further in": lambda L, f: lambda X: grad_inside(
         L, L.vmap(f, axis_name="j")
@@ -197,9 +230,14 @@ TANGENTS = {
     "jvp outside": lambda L, f: jvp_outside(L, named(L, f)),
     "jvp inside of jit": lambda L, f: jvp_inside(L, L.jit(f)),
     "jit of jvp inside": lambda L, f: L.jit(jvp_inside(L, f)),
+    "jvp inside of while_loop": lambda L, f: jvp_inside(L, in_while(L, f)),
+    "jvp outside of while_loop": lambda L, f: jvp_outside(L, named(L, in_while(L, f))),
 }
-# Control flow: a way to write f with the collective in the body of scan, cond or while_loop goes
-# into these tables like any other.
+# JAX has no reverse mode here.
+OURS_ALONE = {
+    "grad inside of while_loop": lambda L, f: grad_inside(L, in_while(L, f)),
+    "grad outside of while_loop": lambda L, f: L.grad(weighted(L, named(L, in_while(L, f)))),
+}
 
 
 @pytest.mark.parametrize("way", VALUES)
@@ -208,11 +246,11 @@ def test_values(name, way):
     close(VALUES[way](FL, lane(name, FL))(fnp.asarray(X)), by_hand(name, FL)(fnp.asarray(X)))
 
 
-@pytest.mark.parametrize("way", GRADIENTS)
+@pytest.mark.parametrize("way", [*GRADIENTS, *OURS_ALONE])
 @pytest.mark.parametrize("name", PAIRS)
 def test_gradients(name, way):
     want = FL.grad(weighted(FL, by_hand(name, FL)))(fnp.asarray(X))
-    close(GRADIENTS[way](FL, lane(name, FL))(fnp.asarray(X)), want)
+    close({**GRADIENTS, **OURS_ALONE}[way](FL, lane(name, FL))(fnp.asarray(X)), want)
 
 
 @pytest.mark.parametrize("way", TANGENTS)
