@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from functorch_lite import numpy as fnp
 from functorch_lite import lax, random
+from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
 from functorch_lite.nn.activations import sigmoid

@@ -25,7 +25,6 @@ from functorch_lite.transforms.derived import (
     reverse_of,
     split_of,
     write_down,
-    zero_of,
 )
 
 _compile: Callable[[Graph], Callable[..., tuple[Any, ...]]] = reference_program
@@ -138,12 +137,9 @@ class Saved:
 def _vjp(
     cts: list[Any], saved: Saved, args: Sequence[Any], params: dict[str, Any], wants: list[bool]
 ) -> list[Any]:
-    reverse: Reverse = saved.reverse
-    avals = [a for a, alive in zip(reverse.forward.out_avals, reverse.live, strict=True) if alive]
-    given = [ct for ct, alive in zip(cts, reverse.live, strict=True) if alive]
-    given = [zero_of(a) if ct is None else ct for ct, a in zip(given, avals, strict=True)]
-    found = iter(call_graph(reverse.backward, [*saved.values, *given]))
-    return [next(found) if r else None for r in reverse.reached]
+    graph, given, reached = saved.reverse.backward_for(cts)
+    found = iter(call_graph(graph, [*saved.values, *given]))
+    return [next(found) if r else None for r in reached]
 
 
 # -------------------------------------------------------------------------- forward mode, batching
@@ -235,7 +231,7 @@ def flattened(graph: Graph) -> Graph:
 def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
     """Run what does not depend on unknown operands now; write down the rest."""
     unknown = [is_unknown(trace, a) for a in args]
-    split = split_of(flattened(params["graph"]), unknown)
+    split = split_of(params["graph"], unknown)
     places = place(split.residuals, split.known)
     known_graph = with_signature(
         split.known, split.known.inputs, [*split.known.outputs, *places.extra]

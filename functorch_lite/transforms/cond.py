@@ -20,7 +20,7 @@ from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import clamp, eq, reshape, select
 from functorch_lite.ops.families import const
 from functorch_lite.transforms.batch import BatchTrace
-from functorch_lite.transforms.call import flattened, place, program_of
+from functorch_lite.transforms.call import place, program_of
 from functorch_lite.transforms.derived import (
     Reverse,
     Split,
@@ -301,12 +301,12 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     unknown = [is_unknown(trace, a) for a in args]
     if unknown[0]:
         return write_down(trace, cond, args, params)
-    branches = tuple(map(flattened, params["branches"]))
+    branches = params["branches"]
     late = [split_of(b, unknown[1:]).out_unknown for b in branches]
     force = tuple(any(row) for row in zip(*late, strict=True))
     cuts: list[Split] = [split_of(b, unknown[1:], force) for b in branches]
     kept = [i for i, u in enumerate(unknown[1:]) if not u]
-    slots = _slots(branches, [c.residuals for c in cuts], kept)
+    slots = _slots([c.known for c in cuts], [c.residuals for c in cuts], range(len(kept)))
     known_avals = [branches[0].in_avals[i] for i in kept]
     known = tuple(_storing(c.known, slots, i, c.known.name) for i, c in enumerate(cuts))
     rest = []

@@ -22,7 +22,8 @@ from functorch_lite.ops import full
 from functorch_lite.transforms.batch import BatchTrace, BatchTracer
 from functorch_lite.transforms.forward import JVPTrace, JVPTracer
 from functorch_lite.transforms.reverse import GradTrace, GradTracer, backward
-from functorch_lite.transforms.stage import StageTrace, StageTracer, stage
+from functorch_lite.transforms.stage import PartialStageTrace, StageTrace, StageTracer, stage
+from functorch_lite.transforms.zeros import without_zeros
 
 __all__ = [
     "Reverse",
@@ -73,6 +74,25 @@ class Reverse:
     linear: bool
     memo: dict[Any, Any] = dataclasses.field(default_factory=dict)
 
+    def backward_for(self, cts: Sequence[Any]) -> tuple[Graph, list[Any], tuple[bool, ...]]:
+        """The pullback for given cotangents of all outputs, None where they are zero.
+
+        Returns:
+            a graph of the residuals and the cotangents that there are, these cotangents, and per
+            input whether the graph returns its cotangent.
+        """
+        live = [ct for ct, alive in zip(cts, self.live, strict=True) if alive]
+        zero = tuple(ct is None for ct in live)
+        if not any(zero):
+            return self.backward, live, self.reached
+        if zero not in self.memo:
+            mask = [False] * len(self.residuals) + list(zero)
+            self.memo[zero] = without_zeros(self.backward, mask, zero_of)
+        graph, kept = self.memo[zero]
+        returned = iter(kept)
+        reached = tuple(r and next(returned) for r in self.reached)
+        return graph, [ct for ct in live if ct is not None], reached
+
     def pull(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         """Cotangent of each input or None, under the current trace.
 
@@ -81,15 +101,9 @@ class Reverse:
             cts: a cotangent per output; those of outputs that are not live are not looked at, and
                 None stands for zero.
         """
-        avals = iter(self.backward.in_avals[len(residuals) :])
-        given = [
-            zero_of(aval) if ct is None else ct
-            for ct, aval in (
-                (ct, next(avals)) for ct, alive in zip(cts, self.live, strict=True) if alive
-            )
-        ]
-        found = iter(evaluate(self.backward, [*residuals, *given]))
-        return [next(found) if r else None for r in self.reached]
+        graph, given, reached = self.backward_for(cts)
+        found = iter(evaluate(graph, [*residuals, *given]))
+        return [next(found) if r else None for r in reached]
 
 
 def reverse_of(graph: Graph, wants: Sequence[bool]) -> Reverse:
@@ -122,29 +136,12 @@ def _reverse(graph: Graph, wants: tuple[bool, ...]) -> Reverse:
     back_outs = [back.var_of(r) for r in results if r is not None]
     forward = trace.graph(primal_outs, graph.name)
     trace.alive = False
-    # A residual that the forward pass computed is one variable, however often it was captured.
-    places: dict[Var, Var] = {}
-    swap: dict[Var, Var] = {}
-    consts = dict(back.consts)
-    for var, value in back.consts.items():
-        if isinstance(value, StageTracer) and value._trace is trace:
-            del consts[var]
-            swap[var] = places.setdefault(value._var, var)
-    eqns = [
-        Eqn(e.op, [swap.get(v, v) for v in e.inputs], e.outputs, e.params, e.source)
-        for e in back.eqns
-    ]
-    pruned = dead_code(Graph([], eqns, [swap.get(v, v) for v in back_outs], consts))
-    used = {v for e in pruned.eqns for v in e.inputs} | set(pruned.outputs)
-    kept = {place: var for place, var in places.items() if var in used}
-    pulled = Graph(
-        [*kept.values(), *back.inputs], pruned.eqns, pruned.outputs, pruned.consts,
-        f"{graph.name}_backward",
-    )  # fmt: skip
+    pulled = Graph(back.inputs, back.eqns, back_outs, back.consts, f"{graph.name}_backward")
+    residuals, pulled = _with_residuals(pulled, trace)
     wanted = [v for v, r in zip(forward.inputs, roots, strict=True) if type(r) is GradTracer]
-    linear = dependents(forward, wanted).isdisjoint(kept)
+    linear = dependents(forward, wanted).isdisjoint(residuals)
     reached = tuple(r is not None for r in results)
-    return Reverse(forward, tuple(kept), pulled, tuple(live), reached, linear)
+    return Reverse(forward, residuals, pulled, tuple(live), reached, linear)
 
 
 # ------------------------------------------------------------------------------------ forward mode
@@ -259,14 +256,14 @@ class Split:
     """A graph cut in two by which inputs are unknown.
 
     Attributes:
-        residuals: variables of the graph, known values that the rest needs.
         known: known inputs to known outputs.
+        residuals: variables of ``known`` that the rest needs.
         rest: residuals, then unknown inputs, to unknown outputs.
         out_unknown: per output, whether it belongs to the rest.
     """
 
-    residuals: tuple[Var, ...]
     known: Graph
+    residuals: tuple[Var, ...]
     rest: Graph
     out_unknown: tuple[bool, ...]
 
@@ -280,25 +277,50 @@ def split_of(graph: Graph, unknown: Sequence[bool], force: Sequence[bool] | None
 
 
 def _split(graph: Graph, unknown: tuple[bool, ...], force: tuple[bool, ...]) -> Split:
-    late = {v for v, u in zip(graph.inputs, unknown, strict=True) if u}
-    early_eqns, late_eqns = [], []
-    for eqn in graph.eqns:
-        if any(v in late for v in eqn.inputs):
-            late_eqns.append(eqn)
-            late.update(eqn.outputs)
-        else:
-            early_eqns.append(eqn)
-    out_unknown = tuple(v in late or f for v, f in zip(graph.outputs, force, strict=True))
-    rest_outs = [v for v, u in zip(graph.outputs, out_unknown, strict=True) if u]
-    used = dict.fromkeys([*(v for e in late_eqns for v in e.inputs), *rest_outs])
-    consts = {v: c for v, c in graph.consts.items() if v in used}
-    residuals = tuple(v for v in used if v not in late and v not in graph.consts)
-    known_inputs = [v for v, u in zip(graph.inputs, unknown, strict=True) if not u]
-    known_outs = [v for v, u in zip(graph.outputs, out_unknown, strict=True) if not u]
-    known = Graph(known_inputs, early_eqns, known_outs, graph.consts, graph.name + "_known")
-    rest_inputs = [v for v, u in zip(graph.inputs, unknown, strict=True) if u]
-    rest = Graph([*residuals, *rest_inputs], late_eqns, rest_outs, consts, graph.name + "_rest")
-    return Split(residuals, known, rest, out_unknown)
+    trace = StageTrace(f"the known part of {graph.name}")
+    with trace:
+        known = [
+            None if u else trace.arg(v.aval) for v, u in zip(graph.inputs, unknown, strict=True)
+        ]
+        partial = PartialStageTrace(f"the unknown part of {graph.name}")
+        with partial:
+            args = [
+                partial.arg(v.aval) if k is None else k
+                for v, k in zip(graph.inputs, known, strict=True)
+            ]
+            outs = evaluate(graph, args)
+        out_unknown = tuple(is_unknown(partial, o) or f for o, f in zip(outs, force, strict=True))
+        known_outs = [o for o, u in zip(outs, out_unknown, strict=True) if not u]
+        rest_outs = [partial.var_of(o) for o, u in zip(outs, out_unknown, strict=True) if u]
+        early = trace.graph(known_outs, f"{graph.name}_known")
+    late = Graph(partial.inputs, partial.eqns, rest_outs, partial.consts, f"{graph.name}_rest")
+    residuals, rest = _with_residuals(late, trace)
+    return Split(early, residuals, rest, out_unknown)
+
+
+def _with_residuals(graph: Graph, trace: StageTrace) -> tuple[tuple[Var, ...], Graph]:
+    """Make leading inputs of the values that a graph captured from another one being written.
+
+    Returns:
+        the variables of that other graph, each once, and the graph without what it does not need.
+    """
+    places: dict[Var, Var] = {}
+    swap: dict[Var, Var] = {}
+    consts = dict(graph.consts)
+    for var, value in graph.consts.items():
+        if isinstance(value, StageTracer) and value._trace is trace:
+            del consts[var]
+            swap[var] = places.setdefault(value._var, var)
+    eqns = [
+        Eqn(e.op, [swap.get(v, v) for v in e.inputs], e.outputs, e.params, e.source)
+        for e in graph.eqns
+    ]
+    outs = [swap.get(v, v) for v in graph.outputs]
+    pruned = dead_code(Graph(graph.inputs, eqns, outs, consts, graph.name))
+    used = {v for e in pruned.eqns for v in e.inputs} | set(pruned.outputs)
+    kept = {place: var for place, var in places.items() if var in used}
+    pruned.inputs = (*kept.values(), *graph.inputs)
+    return tuple(kept), pruned
 
 
 def write_down(trace: Any, op: Op, args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:

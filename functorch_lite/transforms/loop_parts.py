@@ -12,6 +12,7 @@ from typing import Any
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Graph, Var
+from functorch_lite.ops import add
 from functorch_lite.transforms.derived import Reverse, forward_of, reverse_of, zero_of
 
 Params = dict[str, Any]
@@ -66,15 +67,25 @@ def carry_fixpoint(
         have = new
 
 
-def wanted_carry(body: Graph, wants: Sequence[bool], parts: Parts) -> tuple[Reverse, list[bool]]:
-    """Forward pass and pullback of a body, with every carried value that gets a derivative."""
+def wanted_carry(
+    body: Graph, wants: Sequence[bool], parts: Parts
+) -> tuple[Reverse, tuple[int, ...], list[bool]]:
+    """Forward pass and pullback of a body, with every carried value that gets a derivative.
+
+    Returns:
+        the pair of graphs, the carried values that have a cotangent, and which results of the whole
+        loop depend on a wanted operand. A loop of no steps returns the carry as it came, so a
+        wanted carry depends on itself even where a step replaces it.
+    """
     consts, carry, xs = parts.of(wants)
 
     def grow(have: list[bool]) -> Sequence[bool]:
         return reverse_of(body, [*consts, *have, *xs]).live[: parts.n_carry]
 
     carry = carry_fixpoint(carry, grow)
-    return reverse_of(body, [*consts, *carry, *xs]), carry
+    reverse = reverse_of(body, [*consts, *carry, *xs])
+    slots = tuple(i for i, c in enumerate(carry) if c)
+    return reverse, slots, [*carry, *reverse.live[parts.n_carry :]]
 
 
 def reordered(graph: Graph, inputs: Sequence[Var], outputs: Sequence[Var], name: str) -> Graph:
@@ -144,44 +155,61 @@ def split_tangents(
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-def carry_slots(reverse: Reverse, parts: Parts) -> tuple[int, ...]:
-    """The carried values whose cotangent the backward loop carries."""
+def given_results(reverse: Reverse, cts: Sequence[Any], parts: Parts) -> tuple[bool, ...]:
+    """Which of a loop's results have a cotangent that may differ from zero."""
+    n = parts.n_carry
     return tuple(
-        i
-        for i, (alive, reached) in enumerate(
-            zip(reverse.live[: parts.n_carry], reverse.reached[parts.carry], strict=True)
-        )
-        if alive or reached
+        alive and ct is not None for alive, ct in zip(reverse.live[n:], cts[n:], strict=True)
     )
 
 
 def backward_avals(
-    reverse: Reverse, invariant: Sequence[bool], slots: Sequence[int], parts: Parts
+    reverse: Reverse,
+    invariant: Sequence[bool],
+    slots: Sequence[int],
+    given: Sequence[bool],
+    parts: Parts,
 ) -> tuple[list[Aval], list[Aval], list[Aval], list[Aval], list[Aval]]:
     """Types of the backward body's inputs: constants, their sums, carry, slices, results."""
     body = reverse.forward
     residuals = [v.aval for v in reverse.residuals]
     consts, carry, _ = parts.of(body.in_avals)
-    fixed = [a for a, f in zip(residuals, invariant, strict=True) if f]
-    moving = [a for a, f in zip(residuals, invariant, strict=True) if not f]
-    sums = [a for a, r in zip(consts, reverse.reached[parts.consts], strict=True) if r]
-    live = reverse.live[parts.n_carry :]
-    results = [a for a, alive in zip(body.out_avals[parts.n_carry :], live, strict=True) if alive]
+    fixed = chosen(residuals, invariant)
+    moving = chosen(residuals, [not f for f in invariant])
+    sums = chosen(consts, reverse.reached[parts.consts])
+    results = chosen(body.out_avals[parts.n_carry :], given)
     return fixed, sums, [carry[i] for i in slots], moving, results
 
 
 def pull_step(
     reverse: Reverse,
     residuals: Sequence[Any],
+    sums: Sequence[Any],
     ct_carry: dict[int, Any],
     ct_results: Sequence[Any],
+    given: Sequence[bool],
     parts: Parts,
-) -> list[Any]:
-    """Cotangents of one step's inputs."""
-    given = iter(ct_results)
-    live = reverse.live[parts.n_carry :]
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """One step back: new sums for constants, new cotangents of carry, those of slices."""
+    results = iter(ct_results)
     cts = [ct_carry.get(i) for i in range(parts.n_carry)]
-    return reverse.pull(residuals, [*cts, *[next(given) if alive else None for alive in live]])
+    cts += [next(results) if g else None for g in given]
+    ct_consts, new_carry, ct_xs = parts.of(reverse.pull(residuals, cts))
+    totals = [
+        total if g is None else add(total, g)
+        for total, g in zip(sums, chosen(ct_consts, reverse.reached[parts.consts]), strict=True)
+    ]
+    avals = reverse.forward.in_avals
+    carry = [
+        zero_of(avals[parts.n_consts + i]) if new_carry[i] is None else new_carry[i]
+        for i in ct_carry
+    ]
+    slices = [
+        zero_of(aval) if g is None else g
+        for g, aval, r in zip(ct_xs, avals[parts.xs], reverse.reached[parts.xs], strict=True)
+        if r
+    ]
+    return totals, carry, slices
 
 
 def spread_cotangents(

@@ -19,10 +19,10 @@ from functorch_lite.core.graph import Graph, evaluate, same_type
 from functorch_lite.core.op import Op, Shared, Whole, wrap_result
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import ShapeError
-from functorch_lite.ops import add, concatenate, full, reshape, transpose
+from functorch_lite.ops import concatenate, full, reshape, transpose
 from functorch_lite.ops import slice as block
 from functorch_lite.transforms.batch import BatchTrace
-from functorch_lite.transforms.call import flattened, program_of
+from functorch_lite.transforms.call import program_of
 from functorch_lite.transforms.derived import (
     Reverse,
     batched_of,
@@ -36,9 +36,9 @@ from functorch_lite.transforms.loop_parts import (
     Parts,
     backward_avals,
     carry_fixpoint,
-    carry_slots,
     chosen,
     cut,
+    given_results,
     joint_body,
     named,
     pull_step,
@@ -169,22 +169,12 @@ def _together(rows: Sequence[Any], aval: Aval, length: int | None) -> Any:
 
 # ------------------------------------------------------------------------------------ reverse mode
 @dataclasses.dataclass(frozen=True)
-class _Plan:
-    """A scan with residuals and the scan that pulls cotangents back through it."""
-
-    keeping: Keeping
-    backward: Graph
-    slots: tuple[int, ...]
-    """Carried values that have a cotangent."""
-
-
-@dataclasses.dataclass(frozen=True)
 class _Saved:
-    """What the pullback gets."""
+    """What the pullback gets; ``slots`` are the carried values that have a cotangent."""
 
     reverse: Reverse
-    plan: _Plan
     kept: Kept
+    slots: tuple[int, ...]
 
     @property
     def linear(self) -> bool:
@@ -194,43 +184,38 @@ class _Saved:
 
 def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
     parts = Parts(params)
-    reverse, _ = wanted_carry(params["body"], wants, parts)
+    reverse, slots, live = wanted_carry(params["body"], wants, parts)
     if "scan" not in reverse.memo:
-        keeping = plan_loop(reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry)
-        slots = carry_slots(reverse, parts)
-        back = _backward_body(reverse, keeping.invariant, slots, parts)
-        reverse.memo["scan"] = _Plan(keeping, back, slots)
-    plan: _Plan = reverse.memo["scan"]
+        reverse.memo["scan"] = plan_loop(
+            reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry
+        )
+    keeping: Keeping = reverse.memo["scan"]
     consts, carry, xs = parts.of(primals)
-    hoisted = plan.keeping.hoisted(consts)
-    new = {"n_consts": parts.n_consts + len(hoisted), "body": plan.keeping.body}
+    hoisted = keeping.hoisted(consts)
+    new = {"n_consts": parts.n_consts + len(hoisted), "body": keeping.body}
     outs = scan(*consts, *hoisted, *carry, *xs, **{**params, **new})
-    kept = plan.keeping.find(consts, hoisted, xs, outs[parts.n_carry :])
-    n = len(params["body"].outputs)
-    return outs[:n], _Saved(reverse, plan, kept), reverse.live
+    kept = keeping.find(consts, hoisted, xs, outs[parts.n_carry :])
+    saved = _Saved(reverse, kept, slots)
+    return outs[: len(params["body"].outputs)], saved, live
 
 
 def _backward_body(
-    reverse: Reverse, invariant: Sequence[bool], slots: tuple[int, ...], parts: Parts
+    reverse: Reverse,
+    invariant: Sequence[bool],
+    slots: tuple[int, ...],
+    given: tuple[bool, ...],
+    parts: Parts,
 ) -> Graph:
-    groups = backward_avals(reverse, invariant, slots, parts)
-    fixed, sums, carry, moving, _ = groups
+    """One step back, for results of which some have a cotangent."""
+    groups = backward_avals(reverse, invariant, slots, given, parts)
+    sizes = [len(group) for group in groups]
 
     def step(*args: Any) -> list[Any]:
-        a, b, c, d = cut(args, len(fixed), len(sums), len(carry), len(moving))[:4]
-        results = args[len(a) + len(b) + len(c) + len(d) :]
-        residuals = merge(invariant, a, d)
-        found = pull_step(reverse, residuals, dict(zip(slots, c, strict=True)), results, parts)
-        ct_consts, ct_carry, ct_xs = parts.of(found)
-        reached = [g for g in ct_consts if g is not None]
-        return [
-            *[add(total, g) for total, g in zip(b, reached, strict=True)],
-            *[
-                zero_of(aval) if ct_carry[i] is None else ct_carry[i]
-                for i, aval in zip(slots, carry, strict=True)
-            ],
-            *[g for g in ct_xs if g is not None],
-        ]
+        fixed, sums, carry, moving, results = cut(args, *sizes)
+        ct_carry = dict(zip(slots, carry, strict=True))
+        residuals = merge(invariant, fixed, moving)
+        totals, ends, slices = pull_step(reverse, residuals, sums, ct_carry, results, given, parts)
+        return [*totals, *ends, *slices]
 
     avals = [a for group in groups for a in group]
     return named(stage(step, avals, reverse.backward.name), reverse.backward.name)
@@ -239,31 +224,21 @@ def _backward_body(
 def _vjp(
     cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
 ) -> list[Any]:
-    reverse, plan, parts = saved.reverse, saved.plan, Parts(params)
-    _, sums, _, _, _ = backward_avals(reverse, saved.kept.invariant, plan.slots, parts)
-    out_avals = args_of_results(params, parts, reverse)
-    start = [
-        zero_of(reverse.forward.out_avals[i]) if cts[i] is None else cts[i] for i in plan.slots
-    ]
-    results = [
-        zero_of(a) if ct is None else ct
-        for ct, a, alive in zip(
-            cts[parts.n_carry :], out_avals, reverse.live[parts.n_carry :], strict=True
-        )
-        if alive
-    ]
+    reverse, parts, slots = saved.reverse, Parts(params), saved.slots
+    given = given_results(reverse, cts, parts)
+    invariant = saved.kept.invariant
+    key = ("scan back", given)
+    if key not in reverse.memo:
+        reverse.memo[key] = _backward_body(reverse, invariant, slots, given, parts)
+    _, sums, carry, _, _ = backward_avals(reverse, invariant, slots, given, parts)
+    start = [zero_of(a) if cts[i] is None else cts[i] for i, a in zip(slots, carry, strict=True)]
+    fixed = saved.kept.constants
     outs = scan(
-        *saved.kept.constants, *map(zero_of, sums), *start, *saved.kept.steps, *results,
-        body=plan.backward, n_consts=len(saved.kept.constants), n_carry=len(sums) + len(start),
-        length=params["length"], reverse=not params["reverse"],
+        *fixed, *map(zero_of, sums), *start, *saved.kept.steps,
+        *chosen(cts[parts.n_carry :], given), body=reverse.memo[key], n_consts=len(fixed),
+        n_carry=len(sums) + len(start), length=params["length"], reverse=not params["reverse"],
     )  # fmt: skip
-    return spread_cotangents(outs, plan.slots, reverse, parts)
-
-
-def args_of_results(params: Params, parts: Parts, reverse: Reverse) -> list[Aval]:
-    """Types of a loop's stacked results."""
-    avals = reverse.forward.out_avals[parts.n_carry :]
-    return [stacked_aval(a, params["length"]) for a in avals]
+    return spread_cotangents(outs, slots, reverse, parts)
 
 
 # ------------------------------------------------------------------------------------ forward mode
@@ -323,7 +298,7 @@ def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
 
 # ------------------------------------------------------------------------------ partial evaluation
 def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]:
-    parts, body = Parts(params), flattened(params["body"])
+    parts, body = Parts(params), params["body"]
     consts, carry, xs = parts.of([is_unknown(trace, a) for a in args])
     n_results = len(body.outputs) - parts.n_carry
 

@@ -27,7 +27,7 @@ from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import add, cast, full, lt, select
 from functorch_lite.ops.families import const
 from functorch_lite.transforms.batch import BatchTrace
-from functorch_lite.transforms.call import flattened, program_of
+from functorch_lite.transforms.call import program_of
 from functorch_lite.transforms.cond import cond as cond_op
 from functorch_lite.transforms.derived import (
     Reverse,
@@ -43,9 +43,9 @@ from functorch_lite.transforms.loop_parts import (
     Parts,
     backward_avals,
     carry_fixpoint,
-    carry_slots,
     chosen,
     cut,
+    given_results,
     joint_body,
     named,
     pull_step,
@@ -209,25 +209,28 @@ def run_counting(
 # ------------------------------------------------------------------------------------ reverse mode
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """A counting loop and the scan that pulls cotangents back through it."""
+    """A loop that keeps what its pullback needs, and counts."""
 
     keeping: Keeping
     test: Graph
     step: Graph
-    backward: Graph
-    slots: tuple[int, ...]
-    parts: Parts
 
 
 @dataclasses.dataclass(frozen=True)
 class _Saved:
-    """What the pullback gets."""
+    """What the pullback gets.
+
+    Attributes:
+        count: the number of steps, of each lane.
+        counts: before each step, the number of those before it.
+        slots: the carried values that have a cotangent.
+    """
 
     reverse: Reverse
-    plan: _Plan
     kept: Kept
     count: Any
     counts: Any
+    slots: tuple[int, ...]
 
     @property
     def linear(self) -> bool:
@@ -236,32 +239,29 @@ class _Saved:
 
 
 def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
-    parts, lanes = _parts(params), params["lanes"]
+    parts, lanes, condition = _parts(params), params["lanes"], params["cond"]
     body = safe_body(params) if lanes else params["body"]
-    reverse, _ = wanted_carry(body, wants, parts)
-    key = ("while", id(params["cond"]), lanes)
+    reverse, slots, live = wanted_carry(body, wants, parts)
+    key = ("while", condition, lanes)
     if key not in reverse.memo:
         keeping = plan_loop(reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry)
-        test, step = counting(keeping, params["cond"], parts.n_consts, parts.n_carry, lanes)
-        slots = carry_slots(reverse, parts)
-        back = _backward_body(reverse, keeping.invariant, slots, parts, lanes)
-        # The condition is kept beside what belongs to it, so that its id stays its own.
-        plan = _Plan(keeping, test, step, back, slots, parts)
-        reverse.memo[key] = params["cond"], plan
-    plan = reverse.memo[key][1]
+        test, step = counting(keeping, condition, parts.n_consts, parts.n_carry, lanes)
+        reverse.memo[key] = _Plan(keeping, test, step)
+    plan: _Plan = reverse.memo[key]
     consts, carry, _ = parts.of(primals)
     ends, kept, count, counts, results = run_counting(
         plan.keeping, plan.test, plan.step, consts, carry, params
     )
     n = len(params["body"].outputs) - parts.n_carry
-    saved = _Saved(reverse, plan, kept, count, counts)
-    return (*ends, *results[:n]), saved, reverse.live
+    saved = _Saved(reverse, kept, count, counts, slots)
+    return (*ends, *results[:n]), saved, live
 
 
 def _backward_body(
     reverse: Reverse,
     invariant: Sequence[bool],
     slots: tuple[int, ...],
+    given: tuple[bool, ...],
     parts: Parts,
     lanes: tuple[int, ...],
 ) -> Graph:
@@ -270,27 +270,20 @@ def _backward_body(
     Inputs: the count and constants, sums and carried cotangents, the step's number, its residuals,
     cotangents of its results.
     """
-    fixed, sums, carry, moving, results = groups = backward_avals(reverse, invariant, slots, parts)
+    groups = backward_avals(reverse, invariant, slots, given, parts)
     sizes = [len(group) for group in groups]
-    count = make_aval(lanes, int64)
+    n_sums = sizes[1]
 
     def pull(*args: Any) -> list[Any]:
-        a, b, c, d, e = cut(args, *sizes)
-        residuals = merge(invariant, a, d)
-        found = pull_step(reverse, residuals, dict(zip(slots, c, strict=True)), e, parts)
-        ct_consts, ct_carry, _ = parts.of(found)
-        reached = [g for g in ct_consts if g is not None]
-        return [
-            *[add(total, g) for total, g in zip(b, reached, strict=True)],
-            *[
-                zero_of(aval) if ct_carry[i] is None else ct_carry[i]
-                for i, aval in zip(slots, carry, strict=True)
-            ],
-        ]
+        fixed, sums, carry, moving, results = cut(args, *sizes)
+        ct_carry = dict(zip(slots, carry, strict=True))
+        residuals = merge(invariant, fixed, moving)
+        totals, ends, _ = pull_step(reverse, residuals, sums, ct_carry, results, given, parts)
+        return [*totals, *ends]
 
     def stay(*args: Any) -> list[Any]:
-        _, b, c, _, _ = cut(args, *sizes)
-        return [*b, *c]
+        _, sums, carry, _, _ = cut(args, *sizes)
+        return [*sums, *carry]
 
     avals = [aval for group in groups for aval in group]
     name = reverse.backward.name
@@ -302,39 +295,39 @@ def _backward_body(
         running = lt(number, total)
         if not lanes:
             return list(cond_op(cast(running, dtype=int32), *rest, branches=branches))
-        a, b, c, d, e = cut(rest, *sizes)
-        masked = [select(mask_like(running, ct, lanes), ct, zero_of(ct.aval)) for ct in c]
-        outs = evaluate(branches[1], [*a, *b, *masked, *d, *e])
-        new, old = outs[sizes[1] :], c
-        return [
-            *outs[: sizes[1]],
-            *[select(mask_like(running, x, lanes), x, y) for x, y in zip(new, old, strict=True)],
+        fixed, sums, old, moving, results = cut(rest, *sizes)
+        masked = [select(mask_like(running, ct, lanes), ct, zero_of(ct.aval)) for ct in old]
+        outs = evaluate(branches[1], [*fixed, *sums, *masked, *moving, *results])
+        new = [
+            select(mask_like(running, x, lanes), x, y)
+            for x, y in zip(outs[n_sums:], old, strict=True)
         ]
+        return [*outs[:n_sums], *new]
 
-    avals = [count, *fixed, *sums, *carry, count, *moving, *results]
-    return named(stage(step, avals, name), name)
+    count = make_aval(lanes, int64)
+    split = sizes[0] + sizes[1] + sizes[2]
+    staged = stage(step, [count, *avals[:split], count, *avals[split:]], name)
+    return named(staged, name)
 
 
 def _vjp(
     cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
 ) -> list[Any]:
-    reverse, plan, parts = saved.reverse, saved.plan, saved.plan.parts
-    _, sums, _, _, _ = backward_avals(reverse, saved.kept.invariant, plan.slots, parts)
-    out_avals = reverse.forward.out_avals
-    start = [zero_of(out_avals[i]) if cts[i] is None else cts[i] for i in plan.slots]
-    n = parts.n_carry
-    results = [
-        zero_of(StackAval(a)) if ct is None else ct
-        for ct, a, alive in zip(cts[n:], out_avals[n:], reverse.live[n:], strict=True)
-        if alive
-    ]
+    reverse, parts, slots = saved.reverse, _parts(params), saved.slots
+    given = given_results(reverse, cts, parts)
+    invariant, lanes = saved.kept.invariant, params["lanes"]
+    key = ("while back", given, lanes)
+    if key not in reverse.memo:
+        reverse.memo[key] = _backward_body(reverse, invariant, slots, given, parts, lanes)
+    _, sums, carry, _, _ = backward_avals(reverse, invariant, slots, given, parts)
+    start = [zero_of(a) if cts[i] is None else cts[i] for i, a in zip(slots, carry, strict=True)]
     fixed = [saved.count, *saved.kept.constants]
     outs = scan(
-        *fixed, *map(zero_of, sums), *start, saved.counts, *saved.kept.steps, *results,
-        body=plan.backward, n_consts=len(fixed), n_carry=len(sums) + len(start), length=None,
-        reverse=True,
+        *fixed, *map(zero_of, sums), *start, saved.counts, *saved.kept.steps,
+        *chosen(cts[parts.n_carry :], given), body=reverse.memo[key], n_consts=len(fixed),
+        n_carry=len(sums) + len(start), length=None, reverse=True,
     )  # fmt: skip
-    return spread_cotangents(outs, plan.slots, reverse, parts)
+    return spread_cotangents(outs, slots, reverse, parts)
 
 
 # -------------------------------------------------------------------------- forward mode, batching
@@ -409,7 +402,7 @@ def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
 def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]:
     """Run the known part with what the rest needs; the rest becomes a scan over those stacks."""
     parts, lanes = _parts(params), params["lanes"]
-    body = flattened(safe_body(params) if lanes else params["body"])
+    body = safe_body(params) if lanes else params["body"]
     consts, carry, _ = parts.of([is_unknown(trace, a) for a in args])
 
     def grow(have: list[bool]) -> Sequence[bool]:
