@@ -22,6 +22,7 @@ from functorch_lite.transforms.derived import (
     batched_of,
     forward_of,
     is_unknown,
+    reached_outputs,
     reverse_of,
     split_of,
     write_down,
@@ -255,7 +256,10 @@ call = Op(
     _batch,
     multi=True,
     family="higher-order",
-    info={"prints_as_call": True},
+    info={
+        "prints_as_call": True,
+        "reach": lambda params, mask: reached_outputs(params["graph"], mask),
+    },
 )
 call.fwd = _fwd
 call.batch_with = batched_call(call)

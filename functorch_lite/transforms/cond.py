@@ -27,6 +27,7 @@ from functorch_lite.transforms.derived import (
     batched_of,
     forward_of,
     is_unknown,
+    reached_outputs,
     reverse_of,
     split_of,
     write_down,
@@ -168,10 +169,15 @@ def _staged(f: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str) -
 # ------------------------------------------------------------------------------------ reverse mode
 @dataclasses.dataclass(frozen=True)
 class _Pair:
-    """Branches of the forward and of the backward pass."""
+    """Branches of the forward and of the backward pass.
+
+    Attributes:
+        kept: positions of the operands that the backward pass needs.
+    """
 
     forward: Branches
     backward: Branches
+    kept: tuple[int, ...]
     live: tuple[bool, ...]
     reached: tuple[bool, ...]
     linear: bool
@@ -192,11 +198,17 @@ def _make_pair(branches: Branches, wants: tuple[bool, ...]) -> _Pair:
     live = tuple(map(any, zip(*[p.live for p in pairs], strict=True)))
     reached = tuple(map(any, zip(*[p.reached for p in pairs], strict=True)))
     graphs = [p.forward for p in pairs]
-    count = len(branches[0].inputs)
-    slots = _slots(graphs, [p.residuals for p in pairs], range(count))
+    in_avals = branches[0].in_avals
+    needed = [set(p.residuals) for p in pairs]
+    kept = tuple(
+        i
+        for i in range(len(in_avals))
+        if any(g.inputs[i] in held for g, held in zip(graphs, needed, strict=True))
+    )
+    slots = _slots(graphs, [p.residuals for p in pairs], kept)
+    count = len(kept)
     forward = tuple(_storing(g, slots, i, f"{g.name}_forward") for i, g in enumerate(graphs))
     ct_avals = [a for a, alive in zip(branches[0].out_avals, live, strict=True) if alive]
-    in_avals = branches[0].in_avals
 
     def backward(i: int) -> Callable[..., list[Any]]:
         def f(*args: Any) -> list[Any]:
@@ -211,9 +223,9 @@ def _make_pair(branches: Branches, wants: tuple[bool, ...]) -> _Pair:
 
         return f
 
-    avals = [*in_avals, *slots.avals, *ct_avals]
+    avals = [*[in_avals[i] for i in kept], *slots.avals, *ct_avals]
     back = tuple(_staged(backward(i), avals, f"{b.name}_backward") for i, b in enumerate(branches))
-    return _Pair(forward, back, live, reached, all(p.linear for p in pairs))
+    return _Pair(forward, back, kept, live, reached, all(p.linear for p in pairs))
 
 
 class _Saved:
@@ -230,7 +242,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: dict[str, Any]) -> t
     pair = _pair(params["branches"], tuple(wants[1:]))
     outs = cond(index, *operands, branches=pair.forward)
     n = len(pair.live)
-    return outs[:n], _Saved(pair, [index, *operands, *outs[n:]]), pair.live
+    return outs[:n], _Saved(pair, [index, *[operands[i] for i in pair.kept], *outs[n:]]), pair.live
 
 
 def _vjp(
@@ -328,6 +340,12 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     return tuple(next(late_outs) if u else next(early_outs) for u in force)
 
 
+def _reach(params: dict[str, Any], mask: Sequence[bool]) -> list[bool]:
+    branches = params["branches"]
+    columns = zip(*[reached_outputs(b, mask[1:]) for b in branches], strict=True)
+    return [mask[0] or any(column) for column in columns]
+
+
 def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
     return _batch_with(BatchTrace("vmap", size), args, batched, params)
 
@@ -342,6 +360,7 @@ cond = Op(
     _batch,
     multi=True,
     family="higher-order",
+    info={"reach": _reach},
 )
 cond.fwd = _fwd
 cond.batch_with = _batch_with

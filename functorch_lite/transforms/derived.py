@@ -15,7 +15,7 @@ from functorch_lite.core.aval import Aval, StackAval, with_axis
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Eqn, Graph, Var, evaluate
 from functorch_lite.core.op import Op
-from functorch_lite.core.rewrite import dead_code, dependents
+from functorch_lite.core.rewrite import dead_code
 from functorch_lite.core.stack import zero_stack
 from functorch_lite.core.trace import source_here
 from functorch_lite.ops import full
@@ -30,6 +30,8 @@ __all__ = [
     "Split",
     "batched_of",
     "forward_of",
+    "reach",
+    "reached_outputs",
     "reverse_of",
     "split_of",
     "write_down",
@@ -43,6 +45,28 @@ def zero_of(aval: Aval) -> Array:
         return wrap_stack(zero_stack(aval))
     found: Array = full(shape=aval.shape, dtype=aval.dtype, value=0)
     return found
+
+
+def reach(graph: Graph, inputs: Sequence[bool]) -> set[Var]:
+    """The variables that depend on some of the inputs, these included.
+
+    An op that holds graphs says for each of its outputs what it depends on, by the ``reach`` in its
+    ``info``; an output of any other op depends on all operands.
+    """
+    found = {v for v, chosen in zip(graph.inputs, inputs, strict=True) if chosen}
+    for eqn in graph.eqns:
+        mask = [v in found for v in eqn.inputs]
+        if any(mask):
+            rule = eqn.op.info.get("reach")
+            outs = [True] * len(eqn.outputs) if rule is None else rule(eqn.params, mask)
+            found.update(v for v, hit in zip(eqn.outputs, outs, strict=True) if hit)
+    return found
+
+
+def reached_outputs(graph: Graph, inputs: Sequence[bool]) -> list[bool]:
+    """Per output, whether it depends on some of the inputs."""
+    found = reach(graph, inputs)
+    return [v in found for v in graph.outputs]
 
 
 def _once(graph: Graph, key: Any, make: Callable[[], Any]) -> Any:
@@ -62,7 +86,7 @@ class Reverse:
         backward: residuals, then cotangents of the live outputs, to cotangents of reached inputs.
         live: per output, whether it depends on a wanted input.
         reached: per input, whether a cotangent comes out for it.
-        linear: whether no residual depends on a wanted input.
+        wanted: per input, whether it was wanted.
         memo: what an op derives from all this.
     """
 
@@ -71,8 +95,17 @@ class Reverse:
     backward: Graph
     live: tuple[bool, ...]
     reached: tuple[bool, ...]
-    linear: bool
+    wanted: tuple[bool, ...]
     memo: dict[Any, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def linear(self) -> bool:
+        """Whether no residual depends on a wanted input."""
+        if "linear" not in self.memo:
+            found = reach(self.forward, self.wanted)
+            self.memo["linear"] = found.isdisjoint(self.residuals)
+        answer: bool = self.memo["linear"]
+        return answer
 
     def backward_for(self, cts: Sequence[Any]) -> tuple[Graph, list[Any], tuple[bool, ...]]:
         """The pullback for given cotangents of all outputs, None where they are zero.
@@ -138,10 +171,9 @@ def _reverse(graph: Graph, wants: tuple[bool, ...]) -> Reverse:
     trace.alive = False
     pulled = Graph(back.inputs, back.eqns, back_outs, back.consts, f"{graph.name}_backward")
     residuals, pulled = _with_residuals(pulled, trace)
-    wanted = [v for v, r in zip(forward.inputs, roots, strict=True) if type(r) is GradTracer]
-    linear = dependents(forward, wanted).isdisjoint(residuals)
+    wanted = tuple(type(r) is GradTracer for r in roots)
     reached = tuple(r is not None for r in results)
-    return Reverse(forward, residuals, pulled, tuple(live), reached, linear)
+    return Reverse(forward, residuals, pulled, tuple(live), reached, wanted)
 
 
 # ------------------------------------------------------------------------------------ forward mode

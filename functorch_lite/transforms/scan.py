@@ -27,6 +27,7 @@ from functorch_lite.transforms.derived import (
     Reverse,
     batched_of,
     is_unknown,
+    reached_outputs,
     split_of,
     write_down,
     zero_of,
@@ -292,6 +293,15 @@ def _batch_with(
     )
 
 
+def _reach(params: Params, mask: Sequence[bool]) -> list[bool]:
+    parts, body = Parts(params), params["body"]
+    consts, carry, xs = parts.of(mask)
+    carry = carry_fixpoint(
+        carry, lambda have: reached_outputs(body, [*consts, *have, *xs])[: parts.n_carry]
+    )
+    return [*carry, *reached_outputs(body, [*consts, *carry, *xs])[parts.n_carry :]]
+
+
 def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
     return _batch_with(BatchTrace("vmap", size), args, batched, params)
 
@@ -344,6 +354,7 @@ scan = Op(
     _batch,
     multi=True,
     family="higher-order",
+    info={"reach": _reach},
 )
 scan.fwd = _fwd
 scan.batch_with = _batch_with

@@ -33,6 +33,7 @@ from functorch_lite.transforms.derived import (
     Reverse,
     batched_of,
     is_unknown,
+    reached_outputs,
     split_of,
     write_down,
     zero_of,
@@ -394,6 +395,16 @@ def _batch_with(
     return tuple(o if v else Shared(o) for o, v in zip(outs, varies, strict=True))
 
 
+def _reach(params: Params, mask: Sequence[bool]) -> list[bool]:
+    parts, body, condition = _parts(params), params["body"], params["cond"]
+    consts, carry, _ = parts.of(mask)
+    n = parts.n_carry
+    carry = carry_fixpoint(carry, lambda have: reached_outputs(body, [*consts, *have])[:n])
+    if reached_outputs(condition, [*consts, *carry])[0]:
+        return [True] * len(body.outputs)
+    return [*carry, *reached_outputs(body, [*consts, *carry])[n:]]
+
+
 def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
     return _batch_with(BatchTrace("vmap", size), args, batched, params)
 
@@ -482,6 +493,7 @@ while_loop = Op(
     _batch,
     multi=True,
     family="higher-order",
+    info={"reach": _reach},
 )
 while_loop.fwd = _fwd
 while_loop.batch_with = _batch_with
