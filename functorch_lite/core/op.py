@@ -338,7 +338,7 @@ def device_of(data: Any) -> str:
     """``cpu`` or ``cuda:N`` for a raw array or a stack."""
     if isinstance(data, Stack):
         return device_of(data.items[0]) if data.items else state.device or "cpu"
-    return "cpu" if isinstance(data, np.ndarray) else f"cuda:{data.device.id}"
+    return "cpu" if isinstance(data, (np.ndarray, np.generic)) else f"cuda:{data.device.id}"
 
 
 def device_behind(x: Any) -> str | None:

@@ -137,6 +137,10 @@ class FakeModule(types.ModuleType):
     array = asarray
 
     @staticmethod
+    def asnumpy(x):
+        return unwrapped(x).copy()
+
+    @staticmethod
     def argsort(x, axis=-1):
         """CuPy's is always stable."""
         return wrapped(np.argsort(unwrapped(x), axis, kind="stable"))
