@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functorch_lite.core import tree
+from functorch_lite.core.array import Tracer
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import (
-    default_dtype,
     int32,
     is_bool,
     is_complex,
     is_integer,
-    weak_result_type,
 )
-from functorch_lite.core.trace import function_name
+from functorch_lite.core.trace import function_name, state
 from functorch_lite.errors import CarryTypeError, DtypeError, ShapeError, TransformError
+from functorch_lite.lax.carry import joined_dtype
 from functorch_lite.numpy.convert import as_array, cast, const
 from functorch_lite.ops import ne
 from functorch_lite.transforms.arguments import Flat, check_callable, leaf_paths
@@ -104,6 +104,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 def _choose(
     name: str, index: Any, functions: Sequence[Any], operands: Any, order: Sequence[int]
 ) -> Any:
+    if state.disable_jit and not isinstance(index, Tracer):
+        return functions[min(max(int(index), 0), len(functions) - 1)](*operands)
     flat = Flat(operands, lambda: leaf_paths(functions[0], operands), name)
     avals = [Aval(x.shape, x.dtype, w) for x, w in zip(flat.arrays, flat.weak, strict=True)]
     staged: list[Any] = [None] * len(functions)
@@ -139,8 +141,7 @@ def _joined(
     dtypes = []
     for k, path in enumerate(paths):
         column = [staged[i].avals[k] for i in order]
-        dtype, weak = weak_result_type(*[_Typed(a) for a in column])
-        dtype = default_dtype(dtype) if weak else dtype
+        dtype, _ = joined_dtype(*column)
         fits = all(a.shape == column[0].shape and (a.weak or a.dtype == dtype) for a in column)
         if not fits:
             listed = ", ".join(
@@ -157,10 +158,3 @@ def _joined(
             )
         dtypes.append(dtype)
     return dtypes
-
-
-class _Typed:
-    """A type in the place of a value, for promotion."""
-
-    def __init__(self, aval: Aval) -> None:
-        self.dtype, self.weak = aval.dtype, aval.weak

@@ -11,110 +11,24 @@ import numpy as np
 
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array, Tracer, is_arraylike, is_weak, lift, make_weak
-from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.aval import make_aval
 from functorch_lite.core.dtypes import bool_, default_dtype, int64, is_integer, weak_result_type
-from functorch_lite.core.trace import function_name
-from functorch_lite.errors import CarryTypeError, DtypeError, ShapeError, TransformError
+from functorch_lite.core.trace import function_name, state
+from functorch_lite.errors import DtypeError, ShapeError, TransformError
+from functorch_lite.lax.carry import Carry
 from functorch_lite.numpy.convert import cast, const
+from functorch_lite.numpy.joining import stack
 from functorch_lite.ops import add, bitwise_and, concatenate, lt
-from functorch_lite.transforms.arguments import Flat, check_callable, unknown_leaf
+from functorch_lite.transforms.arguments import Flat, check_callable
 from functorch_lite.transforms.remat import checkpoint
 from functorch_lite.transforms.scan import scan as _scan
-from functorch_lite.transforms.structured import Staged, share_captures, stage_tree, type_text
+from functorch_lite.transforms.structured import Staged, share_captures, stage_tree
 from functorch_lite.transforms.vmap import vmap
 from functorch_lite.transforms.while_loop import while_loop as _while_loop
 
 __all__ = ["fori_loop", "map", "scan", "while_loop"]
 
 _map = map
-
-
-# -------------------------------------------------------------------------------- the carry's type
-class Carry:
-    """The carried tree of a loop: its leaves, and the types that a step keeps.
-
-    A Python number in the initial value takes the type that the step gives it.
-
-    Attributes:
-        arrays: the leaves, as arrays of their final types.
-        avals: types of the leaves inside the step; a number that met no array stays weak.
-        treedef: the structure.
-    """
-
-    def __init__(self, init: Any, name: str, label: str) -> None:
-        self.name, self.label = name, label
-        leaves, self.treedef = tree.flatten(init)
-        self.paths = tree.leaf_names(init, name)
-        self.arrays: list[Any] = []
-        self.avals: list[Aval] = []
-        for leaf, path in zip(leaves, self.paths, strict=True):
-            if not is_arraylike(leaf):
-                raise unknown_leaf(path, leaf, label)
-            x = lift(leaf)
-            weak = is_weak(leaf)
-            dtype = default_dtype(x.dtype) if weak else x.dtype
-            self.arrays.append(cast(x, dtype))
-            self.avals.append(Aval(x.shape, dtype, weak))
-
-    def adapt(self, out: Staged) -> bool:
-        """Whether the staged step returned the carry's types; numbers that can be adapted are.
-
-        Raises:
-            CarryTypeError: naming the leaf and both types.
-        """
-        found = out.avals[: len(self.avals)]
-        same = True
-        for i, (have, new) in enumerate(zip(self.avals, found, strict=True)):
-            dtype, weak = weak_result_type(_Typed(have), _Typed(new))
-            dtype = default_dtype(dtype) if weak else dtype
-            fits = new.weak or have.weak or have.dtype == new.dtype
-            if have.shape != new.shape or not fits or not (have.weak or dtype == have.dtype):
-                raise CarryTypeError(self._message(i, have, new))
-            if not have.weak or (weak and dtype == have.dtype):
-                continue
-            self.avals[i] = Aval(have.shape, dtype, weak)
-            self.arrays[i] = cast(self.arrays[i], dtype)
-            same = False
-        return same
-
-    def check_structure(self, found: Any) -> None:
-        """Raise unless a step returned the carry's structure."""
-        if found != self.treedef:
-            have = tree.unflatten(self.treedef, [0] * self.treedef.num_leaves)
-            got = tree.unflatten(found, [0] * found.num_leaves)
-            where = tree.first_difference(have, got, self.name)
-            raise CarryTypeError(
-                f"{self.label}: the carry comes in as {self.treedef} and is returned as {found}; "
-                f"{where}. Return it in the containers in which it came."
-            )
-
-    def _message(self, i: int, have: Aval, new: Aval) -> str:
-        path = self.paths[i]
-        text = (
-            f"{self.label}: the carry changes its type at {path}: it comes in as "
-            f"{type_text(have)} and is returned as {type_text(new)}. "
-        )
-        if have.shape != new.shape:
-            return text + (
-                "A loop's carry keeps its shape: start with the final one, or write into a larger "
-                "array with .at[i].set(...)."
-            )
-        return text + (
-            f"Start with {path}.astype({new.dtype.name!r}), or return it with "
-            f".astype({have.dtype.name!r})."
-        )
-
-    @property
-    def dtypes(self) -> list[Any]:
-        """dtypes of the leaves."""
-        return [a.dtype for a in self.avals]
-
-
-class _Typed:
-    """A type in the place of a value, for promotion."""
-
-    def __init__(self, aval: Aval) -> None:
-        self.dtype, self.weak = aval.dtype, aval.weak
 
 
 # --------------------------------------------------------------------------------------------- scan
@@ -155,6 +69,8 @@ def scan(
     carry = Carry(init, "carry", label)
     flat = Flat(xs, lambda: tree.leaf_names(xs, "xs"), label)
     n = _steps(flat.arrays, length, lambda: tree.leaf_names(xs, "xs"), label)
+    if state.disable_jit and n:
+        return _step_by_step(_pair_of(f, label), init, flat, n, reverse)
     slices = [make_aval(x.shape[1:], x.dtype) for x in flat.arrays]
     names = [*carry.paths, *tree.leaf_names(xs, "x")]
     treedef = tree.structure((tree.unflatten(carry.treedef, carry.arrays), xs))
@@ -174,6 +90,16 @@ def scan(
         n_carry=count, length=n, reverse=bool(reverse),
     )  # fmt: skip
     return tree.unflatten(carry.treedef, outs[:count]), tree.unflatten(y_tree, outs[count:])
+
+
+def _step_by_step(
+    step: Callable[..., Any], carry: Any, flat: Flat, n: int, reverse: bool
+) -> tuple[Any, Any]:
+    """The loop in Python, for ``disable_jit``."""
+    ys: list[Any] = [None] * n
+    for i in reversed(range(n)) if reverse else range(n):
+        carry, ys[i] = step(carry, flat.unflatten([x[i] for x in flat.arrays]))
+    return carry, tree.map(lambda *rows: stack(rows), *ys)
 
 
 def _pair_of(f: Callable[..., Any], label: str) -> Callable[..., Any]:
@@ -271,6 +197,10 @@ def while_loop(
 
 
 def _plain_while(cond_fun: Any, body_fun: Any, init_val: Any, transform: str) -> Any:
+    if state.disable_jit:
+        while cond_fun(init_val):
+            init_val = body_fun(init_val)
+        return init_val
     label = f"{transform} of {function_name(body_fun)}"
     carry = Carry(init_val, "carry", label)
     treedef = tree.structure((tree.unflatten(carry.treedef, [0] * len(carry.avals)),))
@@ -302,18 +232,18 @@ def _bounded(cond_fun: Any, body_fun: Any, init_val: Any, max_steps: int) -> Any
         raise TransformError(f"while_loop: max_steps must not be negative, got {max_steps}")
     inner_steps = max(1, math.isqrt(max_steps))
 
-    def inner(state: Any) -> Any:
-        stop = state[1] + inner_steps
+    def inner(s: Any) -> Any:
+        stop = s[1] + inner_steps
         return _plain_while(
-            lambda s: bitwise_and(_running(s), lt(s[1], stop)), step, state, "while_loop"
+            lambda t: bitwise_and(_running(t), lt(t[1], stop)), step, s, "while_loop"
         )
 
-    def step(state: Any) -> Any:
-        return body_fun(state[0]), add(state[1], const(1, int64))
+    def step(s: Any) -> Any:
+        return body_fun(s[0]), add(s[1], const(1, int64))
 
-    def _running(state: Any) -> Any:
-        more = lt(state[1], const(max_steps, int64))
-        go = cond_fun(state[0])
+    def _running(s: Any) -> Any:
+        more = lt(s[1], const(max_steps, int64))
+        go = cond_fun(s[0])
         return bitwise_and(more, go if isinstance(go, Array) else const(bool(go), bool_))
 
     step.__name__ = function_name(body_fun)
@@ -359,15 +289,15 @@ def fori_loop(
     if not isinstance(lo, Tracer) and not isinstance(hi, Tracer):
         count = max(0, int(hi) - int(lo))
 
-        def step(state: Any, _: None) -> Any:
-            return (_next(state[0], one), body_fun(*state)), None
+        def step(s: Any, _: None) -> Any:
+            return (_next(s[0], one), body_fun(*s)), None
 
         step.__name__ = function_name(body_fun)
         start = make_weak(lo) if weak else lo
         return scan(step, (start, init_val), None, length=count)[0][1]
 
-    def body(state: Any) -> Any:
-        return _next(state[0], one), body_fun(*state)
+    def body(s: Any) -> Any:
+        return _next(s[0], one), body_fun(*s)
 
     body.__name__ = function_name(body_fun)
     start = make_weak(cast(lo, dtype)) if weak else lo

@@ -359,3 +359,21 @@ def test_a_jitted_step_is_traced_once_and_unroll_changes_nothing():
     same(f(W, XS), f(W, XS))
     assert len(traced) == 1
     same(f(W, XS), python_scan(lambda h, x: (fnp.tanh(h @ W + x), h), fnp.zeros(3, "float64"), XS))
+
+
+def test_disable_jit_runs_python():
+    seen = []
+
+    def step(c, x):
+        seen.append(float(x))  # a value, which staging would not have
+        return c + x, c * x
+
+    xs = fnp.arange(4.0)
+    with fl.disable_jit():
+        found = lax.scan(step, 0.0, xs, reverse=True)
+        count = lax.while_loop(lambda n: n < 5, lambda n: n + (2 if n < 3 else 1), fnp.asarray(0))
+        branch = lax.cond(fnp.asarray(True), lambda x: float(x), lambda x: 0.0, 2.0)
+        total = lax.fori_loop(0, 3, lambda i, c: c + int(i), 0)
+    assert seen == [3.0, 2.0, 1.0, 0.0]
+    assert (int(count), branch, int(total)) == (5, 2.0, 3)
+    same(found, lax.scan(lambda c, x: (c + x, c * x), 0.0, xs, reverse=True))
