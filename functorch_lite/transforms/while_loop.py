@@ -18,17 +18,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from functorch_lite.core.array import wrap_stack
-from functorch_lite.core.aval import Aval, StackAval, make_aval
-from functorch_lite.core.dtypes import bool_, int32, int64
+from functorch_lite.core.aval import Aval, StackAval
+from functorch_lite.core.dtypes import bool_
 from functorch_lite.core.graph import Graph, Var, evaluate, same_type
 from functorch_lite.core.op import Op, Shared, Whole
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.ops import add, cast, full, lt, select
-from functorch_lite.ops.families import const
+from functorch_lite.ops import select
 from functorch_lite.transforms.batch import BatchTrace
 from functorch_lite.transforms.call import program_of
-from functorch_lite.transforms.cond import cond as cond_op
+from functorch_lite.transforms.counting import backward_body, counting, guarded, run_counting
 from functorch_lite.transforms.derived import (
     Reverse,
     batched_of,
@@ -45,20 +44,16 @@ from functorch_lite.transforms.loop_parts import (
     backward_avals,
     carry_fixpoint,
     chosen,
-    cut,
     given_results,
     joint_body,
-    named,
-    pull_step,
     rest_body,
     split_tangents,
     spread_cotangents,
     wanted_carry,
     with_tangents,
 )
-from functorch_lite.transforms.loop_plan import Keeping, Kept, merge, plan_loop
+from functorch_lite.transforms.loop_plan import Keeping, Kept, plan_loop
 from functorch_lite.transforms.scan import scan
-from functorch_lite.transforms.stage import stage
 
 __all__ = ["while_loop"]
 
@@ -154,59 +149,6 @@ def _inline(args: Sequence[Any], params: Params) -> tuple[Any, ...]:
     return (*carry, *[wrap_stack(Stack(r, a)) for r, a in zip(rows, avals, strict=True)])
 
 
-# ---------------------------------------------------------------------------------- counting steps
-def counting(
-    keeping: Keeping, condition: Graph, n_consts: int, n_carry: int, lanes: tuple[int, ...]
-) -> tuple[Graph, Graph]:
-    """The condition and body of a loop that also carries the number of its steps.
-
-    The count comes last in the carry, and before each step also last in the results.
-    """
-    body = keeping.body
-    n_hoisted = len(body.inputs) - n_consts - n_carry
-    count = make_aval(lanes, int64)
-
-    def step(*args: Any) -> list[Any]:
-        *rest, k = args
-        outs = evaluate(body, rest)
-        return [*outs[:n_carry], add(k, const(1, int64)), *outs[n_carry:], k]
-
-    staged = named(stage(step, [*body.in_avals, count], body.name), body.name)
-    spare = [Var(v.aval) for v in body.inputs[n_consts : n_consts + n_hoisted]]
-    inputs = [*condition.inputs[:n_consts], *spare, *condition.inputs[n_consts:], Var(count)]
-    test = Graph(inputs, condition.eqns, condition.outputs, condition.consts, condition.name)
-    return test, staged
-
-
-def run_counting(
-    keeping: Keeping,
-    test: Graph,
-    step: Graph,
-    consts: Sequence[Any],
-    carry: Sequence[Any],
-    params: Params,
-) -> tuple[tuple[Any, ...], Kept, Any, Any, tuple[Any, ...]]:
-    """Run a counting loop.
-
-    Returns:
-        the carry, the kept values, the final count, the stack of counts, the stacked results.
-    """
-    hoisted = keeping.hoisted(consts)
-    lanes = params["lanes"]
-    whole = (False,) * len(lanes)
-    new = {
-        "cond": test,
-        "body": step,
-        "n_consts": len(consts) + len(hoisted),
-        "mapped": (*params["mapped"], *[whole] * len(hoisted)),
-    }
-    zero = full(shape=lanes, dtype=int64, value=0)
-    outs = while_loop(*consts, *hoisted, *carry, zero, **{**params, **new})
-    n = len(carry)
-    kept = keeping.find(consts, hoisted, (), outs[n + 1 :])
-    return outs[:n], kept, outs[n], outs[-1], outs[n + 1 :]
-
-
 # ------------------------------------------------------------------------------------ reverse mode
 @dataclasses.dataclass(frozen=True)
 class _Plan:
@@ -258,59 +200,6 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any
     return (*ends, *results[:n]), saved, live
 
 
-def _backward_body(
-    reverse: Reverse,
-    invariant: Sequence[bool],
-    slots: tuple[int, ...],
-    given: tuple[bool, ...],
-    parts: Parts,
-    lanes: tuple[int, ...],
-) -> Graph:
-    """One step back, left out where the loop had ended: a step's number is below the count then.
-
-    Inputs: the count and constants, sums and carried cotangents, the step's number, its residuals,
-    cotangents of its results.
-    """
-    groups = backward_avals(reverse, invariant, slots, given, parts)
-    sizes = [len(group) for group in groups]
-    n_sums = sizes[1]
-
-    def pull(*args: Any) -> list[Any]:
-        fixed, sums, carry, moving, results = cut(args, *sizes)
-        ct_carry = dict(zip(slots, carry, strict=True))
-        residuals = merge(invariant, fixed, moving)
-        totals, ends, _ = pull_step(reverse, residuals, sums, ct_carry, results, given, parts)
-        return [*totals, *ends]
-
-    def stay(*args: Any) -> list[Any]:
-        _, sums, carry, _, _ = cut(args, *sizes)
-        return [*sums, *carry]
-
-    avals = [aval for group in groups for aval in group]
-    name = reverse.backward.name
-    branches = tuple(named(stage(f, avals, name), name) for f in (stay, pull))
-
-    def step(total: Any, *args: Any) -> list[Any]:
-        n = sizes[0] + sizes[1] + sizes[2]
-        number, rest = args[n], [*args[:n], *args[n + 1 :]]
-        running = lt(number, total)
-        if not lanes:
-            return list(cond_op(cast(running, dtype=int32), *rest, branches=branches))
-        fixed, sums, old, moving, results = cut(rest, *sizes)
-        masked = [select(mask_like(running, ct, lanes), ct, zero_of(ct.aval)) for ct in old]
-        outs = evaluate(branches[1], [*fixed, *sums, *masked, *moving, *results])
-        new = [
-            select(mask_like(running, x, lanes), x, y)
-            for x, y in zip(outs[n_sums:], old, strict=True)
-        ]
-        return [*outs[:n_sums], *new]
-
-    count = make_aval(lanes, int64)
-    split = sizes[0] + sizes[1] + sizes[2]
-    staged = stage(step, [count, *avals[:split], count, *avals[split:]], name)
-    return named(staged, name)
-
-
 def _vjp(
     cts: list[Any], saved: _Saved, args: Sequence[Any], params: Params, wants: list[bool]
 ) -> list[Any]:
@@ -319,7 +208,7 @@ def _vjp(
     invariant, lanes = saved.kept.invariant, params["lanes"]
     key = ("while back", given, lanes)
     if key not in reverse.memo:
-        reverse.memo[key] = _backward_body(reverse, invariant, slots, given, parts, lanes)
+        reverse.memo[key] = backward_body(reverse, invariant, slots, given, parts, lanes)
     _, sums, carry, _, _ = backward_avals(reverse, invariant, slots, given, parts)
     start = [zero_of(a) if cts[i] is None else cts[i] for i, a in zip(slots, carry, strict=True)]
     fixed = [saved.count, *saved.kept.constants]
@@ -440,13 +329,13 @@ def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]
         chosen(group, mask) for group, mask in zip(parts.of(args), (consts, carry), strict=False)
     ]
     rest = rest_body(halves.rest, kept.invariant, [len(late[0]), len(late[1]), 0])
-    guarded = _guarded(rest, len(kept.constants) + len(late[0]), len(late[1]), lanes)
+    replay = guarded(rest, len(kept.constants) + len(late[0]), len(late[1]), lanes)
     fixed = [count, *kept.constants, *late[0]]
     late_outs = iter(
         write_down(
             trace, scan, [*fixed, *late[1], counts, *kept.steps],
             {
-                "body": guarded, "n_consts": len(fixed), "n_carry": len(late[1]), "length": None,
+                "body": replay, "n_consts": len(fixed), "n_carry": len(late[1]), "length": None,
                 "reverse": False,
             },
         )
@@ -454,33 +343,6 @@ def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]
     n_known = halves.out_unknown.count(False)
     early_outs = iter((*ends, *results)[:n_known])
     return tuple(next(late_outs) if u else next(early_outs) for u in halves.out_unknown)
-
-
-def _guarded(rest: Graph, n_consts: int, n_carry: int, lanes: tuple[int, ...]) -> Graph:
-    """The unknown part of a step, left out where the loop had ended."""
-    count = make_aval(lanes, int64)
-    results = rest.out_avals[n_carry:]
-
-    def stay(*args: Any) -> list[Any]:
-        return [*args[n_consts : n_consts + n_carry], *map(zero_of, results)]
-
-    skip = named(stage(stay, rest.in_avals, rest.name), rest.name)
-
-    def step(total: Any, *args: Any) -> Sequence[Any]:
-        n = n_consts + n_carry
-        number, operands = args[n], [*args[:n], *args[n + 1 :]]
-        running = lt(number, total)
-        if not lanes:
-            return cond_op(cast(running, dtype=int32), *operands, branches=(skip, rest))
-        new, old = evaluate(rest, operands), args[n_consts:n]
-        kept = [
-            select(mask_like(running, x, lanes), x, y)
-            for x, y in zip(new[:n_carry], old, strict=True)
-        ]
-        return [*kept, *new[n_carry:]]
-
-    head, tail = rest.in_avals[: n_consts + n_carry], rest.in_avals[n_consts + n_carry :]
-    return named(stage(step, [count, *head, count, *tail], rest.name), rest.name)
 
 
 while_loop = Op(
