@@ -186,11 +186,12 @@ class _Saved:
 def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any, Any, Any]:
     parts = Parts(params)
     reverse, slots, live = wanted_carry(params["body"], wants, parts)
-    if "scan" not in reverse.memo:
-        reverse.memo["scan"] = plan_loop(
+    key = ("scan", parts.n_consts, parts.n_carry)
+    if key not in reverse.memo:
+        reverse.memo[key] = plan_loop(
             reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry
         )
-    keeping: Keeping = reverse.memo["scan"]
+    keeping: Keeping = reverse.memo[key]
     consts, carry, xs = parts.of(primals)
     hoisted = keeping.hoisted(consts)
     new = {"n_consts": parts.n_consts + len(hoisted), "body": keeping.body}
@@ -228,7 +229,7 @@ def _vjp(
     reverse, parts, slots = saved.reverse, Parts(params), saved.slots
     given = given_results(reverse, cts, parts)
     invariant = saved.kept.invariant
-    key = ("scan back", given)
+    key = ("scan back", given, parts.n_consts, parts.n_carry)
     if key not in reverse.memo:
         reverse.memo[key] = _backward_body(reverse, invariant, slots, given, parts)
     _, sums, carry, _, _ = backward_avals(reverse, invariant, slots, given, parts)

@@ -185,7 +185,7 @@ def _fwd(primals: Sequence[Any], wants: list[bool], params: Params) -> tuple[Any
     parts, lanes, condition = _parts(params), params["lanes"], params["cond"]
     body = safe_body(params) if lanes else params["body"]
     reverse, slots, live = wanted_carry(body, wants, parts)
-    key = ("while", condition, lanes)
+    key = ("while", condition, lanes, parts.n_consts)
     if key not in reverse.memo:
         keeping = plan_loop(reverse.forward, reverse.residuals, parts.n_consts, parts.n_carry)
         test, step = counting(keeping, condition, parts.n_consts, parts.n_carry, lanes)
@@ -206,7 +206,7 @@ def _vjp(
     reverse, parts, slots = saved.reverse, _parts(params), saved.slots
     given = given_results(reverse, cts, parts)
     invariant, lanes = saved.kept.invariant, params["lanes"]
-    key = ("while back", given, lanes)
+    key = ("while back", given, lanes, parts.n_consts)
     if key not in reverse.memo:
         reverse.memo[key] = backward_body(reverse, invariant, slots, given, parts, lanes)
     _, sums, carry, _, _ = backward_avals(reverse, invariant, slots, given, parts)
