@@ -98,19 +98,26 @@ class _ByName:
         return hash((self.names, self.keep_named, self.keep_rest))
 
 
+def _names(names: tuple[Any, ...], maker: str) -> frozenset[str]:
+    for name in names:
+        if not isinstance(name, str):
+            raise TransformError(f"{maker} takes names, each a string, got {name!r:.60}")
+    return frozenset(names)
+
+
 def save_only_these_names(*names: str) -> Policy:
     """Keep the values of these names, nothing else."""
-    return _ByName(frozenset(names), True, False)
+    return _ByName(_names(names, "save_only_these_names"), True, False)
 
 
 def save_any_names_but_these(*names: str) -> Policy:
     """Keep the values of all other names, and nothing without a name."""
-    return _ByName(frozenset(names), False, False)
+    return _ByName(_names(names, "save_any_names_but_these"), False, False)
 
 
 def save_anything_except_these_names(*names: str) -> Policy:
     """Keep everything but the values of these names."""
-    return _ByName(frozenset(names), False, True)
+    return _ByName(_names(names, "save_anything_except_these_names"), False, True)
 
 
 class _Either:

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from functorch_lite.core import tree
+from functorch_lite.core.array import is_arraylike
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import function_name
-from functorch_lite.errors import GradientError, ShapeError, TransformError
+from functorch_lite.errors import GradientError, ShapeError, TransformError, TreeError
 from functorch_lite.ops import broadcast_to, concatenate, full, reshape
 from functorch_lite.ops import slice as block
 from functorch_lite.transforms.arguments import Flat, check_callable, finish
@@ -26,16 +27,19 @@ VMAP_METHODS = ("sequential", "sequential_unrolled", "expand_dims", "broadcast_a
 class Host:
     """A user's function over trees, called with flat raw arrays; equal to one of the same parts."""
 
-    __slots__ = ("function", "treedef")
+    __slots__ = ("function", "out_names", "treedef")
 
-    def __init__(self, function: Callable[..., Any], treedef: Any) -> None:
-        self.function, self.treedef = function, treedef
+    def __init__(
+        self, function: Callable[..., Any], treedef: Any, out_names: tuple[str, ...] = ()
+    ) -> None:
+        self.function, self.treedef, self.out_names = function, treedef, out_names
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Host)
             and self.function is other.function
             and self.treedef == other.treedef
+            and self.out_names == other.out_names
         )
 
     def __hash__(self) -> int:
@@ -51,12 +55,19 @@ class Host:
 
 # ------------------------------------------------------------------------------------ pure_callback
 def _eager(xp: Any, *datas: Any, callback: Host, avals: tuple[Aval, ...], **_: Any) -> Any:
-    leaves = tree.leaves(callback(xp, [np.array(d) if np.isscalar(d) else d.view() for d in datas]))
+    out = callback(xp, [np.array(d) if np.isscalar(d) else d.view() for d in datas])
+    leaves = tree.leaves(out)
     name = function_name(callback.function)
     if len(leaves) != len(avals):
         raise ShapeError(
             f"pure_callback: {name} returned {len(leaves)} arrays, expected {len(avals)}, as "
             "result_shape_dtypes says."
+        )
+    names = tuple(tree.leaf_names(out, ""))
+    if callback.out_names and names != callback.out_names:  # a list may stand for a tuple
+        raise TreeError(
+            f"pure_callback: {name} returned results at {', '.join(names)}, expected "
+            f"{', '.join(callback.out_names)}, as result_shape_dtypes says."
         )
     found = []
     for i, (leaf, aval) in enumerate(zip(leaves, avals, strict=True)):
@@ -196,7 +207,7 @@ def pure_callback(
 
     Raises:
         GradientError: under a transform that differentiates; a custom rule around it helps.
-        ShapeError: if the results are not what was promised.
+        ShapeError, TreeError: if the results are not what was promised.
 
     >>> import numpy as np
     >>> import functorch_lite as fl
@@ -216,11 +227,23 @@ def pure_callback(
         )
     flat = Flat((args, kwargs), lambda: tree.leaf_names(args, "args"), "pure_callback")
     leaves, out_tree = tree.flatten(result_shape_dtypes)
-    avals = tuple(Aval(a.shape, a.dtype) for a in leaves)
-    host = Host(callback, flat.treedef)
+    avals = tuple(map(_promised, leaves))
+    names = tuple(tree.leaf_names(result_shape_dtypes, "")) if len(avals) > 1 else ()
+    host = Host(callback, flat.treedef, names)
     operands = map(finish, flat.arrays, flat.weak)
     outs = pure_callback_op(*operands, callback=host, avals=avals, vmap_method=vmap_method)
     return tree.unflatten(out_tree, outs)
+
+
+def _promised(leaf: Any) -> Aval:
+    """The type of one result from what stands for it."""
+    if isinstance(leaf, type) or not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
+        raise TransformError(
+            "pure_callback: result_shape_dtypes is a tree of ShapeDtypeStruct(shape, dtype), or of "
+            f"arrays, got {leaf!r:.60}. For one float32 array of shape (3,) write "
+            "ShapeDtypeStruct((3,), 'float32')."
+        )
+    return Aval(tuple(leaf.shape), leaf.dtype)
 
 
 # --------------------------------------------------------------------------- for the effect alone
@@ -251,7 +274,27 @@ debug_callback = Op(
 )
 
 
+class _WithFixed:
+    """A function some of whose arguments are no arrays, and known while staging."""
+
+    def __init__(self, function: Callable[..., Any], fixed: dict[int, Any], treedef: Any) -> None:
+        self.function, self.fixed, self.treedef = function, fixed, treedef
+        self.__name__ = function_name(function)
+
+    def __call__(self, *arrays: Any) -> Any:
+        rest = iter(arrays)
+        count = len(arrays) + len(self.fixed)
+        leaves = [self.fixed[i] if i in self.fixed else next(rest) for i in range(count)]
+        args, kwargs = tree.unflatten(self.treedef, leaves)
+        return self.function(*args, **kwargs)
+
+
 def run_for_effect(callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Call a function for what it does: in order, once per run of the program and per example."""
+    leaves, treedef = tree.flatten((args, kwargs))
+    fixed = {i: x for i, x in enumerate(leaves) if not is_arraylike(x)}
+    if fixed:
+        callback = _WithFixed(callback, fixed, treedef)
+        args, kwargs = tuple(x for i, x in enumerate(leaves) if i not in fixed), {}
     flat = Flat((args, kwargs), lambda: tree.leaf_names((args, kwargs), "args"), "debug.callback")
     debug_callback(*map(finish, flat.arrays, flat.weak), callback=Host(callback, flat.treedef))

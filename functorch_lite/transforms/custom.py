@@ -7,6 +7,8 @@ with its rule; batching makes the function and its rule work on all examples.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,18 +16,19 @@ from functorch_lite.core import tree
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Graph, evaluate
-from functorch_lite.core.op import Op, Shared, Whole, wrap_result
+from functorch_lite.core.op import Op, Shared, Whole
 from functorch_lite.core.rewrite import close
-from functorch_lite.core.trace import state
-from functorch_lite.errors import GradientError
+from functorch_lite.core.trace import Trace, function_name, state
+from functorch_lite.errors import EscapedTracerError, GradientError
 from functorch_lite.ops import reduce_sum
 from functorch_lite.transforms.batch import BatchTrace, BatchTracer
 from functorch_lite.transforms.call import check_operands, program_of
+from functorch_lite.transforms.concrete import PrimalTracer
 from functorch_lite.transforms.derived import batched_of, write_down
 from functorch_lite.transforms.linear import transpose_graph
 from functorch_lite.transforms.stage import PartialStageTrace, StageTrace, stage
 
-__all__ = ["Rules", "apply_custom", "custom_call"]
+__all__ = ["Rules", "apply_custom", "custom_call", "run_rule"]
 
 Arrays = Sequence[Any]
 
@@ -62,17 +65,76 @@ class Rules:
 
 def apply_custom(rules: Rules, args: Arrays) -> Sequence[Any]:
     """The function's outputs under the current trace."""
-    if state.trace is None:
-        return rules.primal(args)
     outs: Sequence[Any] = custom_call(*args, graph=None, rules=rules, n_consts=0)
     return outs
 
 
+class _CustomCall(Op):
+    """Until it is staged, the op has no graph, and its eager form is the user's function."""
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        # An eager op runs where it may not call other ops, and explains errors as its own.
+        if state.trace is None and params["graph"] is None:
+            return tuple(params["rules"].primal(args))
+        return super().__call__(*args, **params)
+
+
+# ------------------------------------------------------------------------------- captured values
+def run_rule(label: str, f: Callable[..., Any], *args: Any) -> Any:
+    """Call the user's function or rule, and explain a traced value that it is not given.
+
+    It runs outside the transforms that the custom function was applied in, so values of these must
+    come as arguments. One that is closed over fails at its first op; while staging it would be
+    captured as a constant.
+    """
+    stages = [(t, len(t.consts)) for t in _around(state.trace) if isinstance(t, StageTrace)]
+    try:
+        out = f(*args)
+    except EscapedTracerError as error:
+        if hasattr(error, "explained"):
+            raise
+        whose = re.search(r"belongs to (.*?), begun at", str(error))
+        raise _captured(label, f, whose and whose[1], "still running" in str(error)) from error
+    for trace, count in stages:
+        for x in itertools.islice(trace.consts.values(), count, None):
+            # A tracer of another staged program may be a residual.
+            if isinstance(x, (PrimalTracer, BatchTracer)) and not _is_within(x._trace, trace):
+                raise _captured(label, f, x._trace.label, True)
+    return out
+
+
+def _around(trace: Trace | None) -> list[Trace]:
+    """A trace and those around it, innermost first."""
+    found = []
+    while trace is not None:
+        found.append(trace)
+        trace = trace.parent
+    return found
+
+
+def _is_within(outer: Trace, trace: Trace) -> bool:
+    return any(
+        t is outer or (isinstance(t, _VmapAgain) and id(outer) in t.same) for t in _around(trace)
+    )
+
+
+def _captured(label: str, f: Callable[..., Any], whose: str | None, alive: bool) -> Exception:
+    """The error for a value that a function or rule takes from a transform around it."""
+    kind = GradientError if alive else EscapedTracerError
+    error: Any = kind(
+        f"{label}: {function_name(f)} uses a value of {whose or 'a transform'}"
+        f"{'' if alive else ', which has ended,'} that is not an argument: it closes over it, or "
+        "gets it by nondiff_argnums. Pass it as an ordinary argument; closure_convert finds what a "
+        "function closes over."
+    )
+    error.explained = whose
+    found: Exception = error
+    return found
+
+
 # ------------------------------------------------------------------------------- value and its type
-def _eager(*datas: Any, graph: Graph | None, rules: Rules, n_consts: int) -> tuple[Any, ...]:
-    if graph is not None:
-        return program_of(graph)(*datas)
-    return tuple(x._data for x in rules.primal([wrap_result(d) for d in datas]))
+def _eager(*datas: Any, graph: Graph, rules: Rules, n_consts: int) -> tuple[Any, ...]:
+    return program_of(graph)(*datas)
 
 
 def _aval(*avals: Aval, graph: Graph, rules: Rules, n_consts: int) -> tuple[Aval, ...]:
@@ -116,7 +178,8 @@ def _refuse_captured(rules: Rules, flags: Sequence[bool]) -> None:
     if any(flags):
         raise GradientError(
             f"{rules.label}: the function closes over a value that is differentiated, which its "
-            "rule does not know of. Pass that value as an argument (closure_convert does it)."
+            "rule does not know of. Pass it as an ordinary argument; closure_convert finds what a "
+            "function closes over."
         )
 
 
@@ -147,7 +210,7 @@ def _vjp(
         return [*captured, *rules.bwd(saved.value, cts)]
     graph, live, has = saved.value
     given = [ct for ct, alive in zip(cts, live, strict=True) if alive]
-    found = iter(transpose_graph(graph, given, rules.label))
+    found = iter(_transposed(graph, given, rules))
     return [*captured, *[next(found) if h else None for h in has]]
 
 
@@ -172,23 +235,71 @@ def _jvp(primals: Arrays, tangents: Arrays, params: dict[str, Any]) -> tuple[Any
     # Forward mode is the transpose of the pullback, which is linear in the cotangents.
     graph = stage(pull, avals, f"the transposed rule of {rules.label}")
     given = [t for t, r in zip(ts, reached, strict=True) if r]
-    found = iter(transpose_graph(graph, given, rules.label))
+    found = iter(_transposed(graph, given, rules))
     return outs, [next(found) if f else None for f in floats]
 
 
+def _transposed(graph: Graph, given: Arrays, rules: Rules) -> list[Any]:
+    """The transpose of a rule, at cotangents (of a rule for cotangents, at tangents)."""
+    try:
+        return transpose_graph(graph, given, rules.label)
+    except GradientError as error:
+        where, found, _ = str(error).partition(" is not linear in")
+        if not found:
+            raise
+        remedy = (
+            "the cotangent, so forward mode, its transpose, does not exist. Use reverse mode "
+            "(grad, vjp, jacrev)"
+            if rules.reverse
+            else "the tangents. Compute what is not linear from the primals alone"
+        )
+        raise GradientError(f"{where}, in its rule, is not linear in {remedy}.") from None
+
+
 # ---------------------------------------------------------------------------------------- batching
+class _VmapAgain(BatchTrace):
+    """A vmap that a rule enters again, perhaps later and inside other transforms than before.
+
+    Values of that vmap which the rule closes over are mapped values here, too.
+
+    Attributes:
+        same: ids of the traces whose values these are. The traces themselves would make a cycle: a
+            staged program holds its rules. A value holds its trace, so the id stays its own.
+    """
+
+    __slots__ = ("same",)
+
+    def __init__(self, label: str, size: int, axis_name: Any, same: frozenset[int]) -> None:
+        super().__init__(label, size, axis_name)
+        self.same = same
+
+    def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        return super().process(op, tuple(map(self.own, args)), params)
+
+    def lower(self, x: Any) -> Any:
+        return super().lower(self.own(x))
+
+    def own(self, x: Any) -> Any:
+        """The value as one of this trace, if it belongs to the same vmap."""
+        if isinstance(x, BatchTracer) and id(x._trace) in self.same:
+            return self.tracer(x.value, x.weak)
+        return x
+
+
 class _BatchedRules(Rules):
     """A function and its rule over all examples; every output is batched."""
 
     def __init__(self, inner: Rules, trace: BatchTrace, batched: Sequence[bool]) -> None:
         self.inner, self.batched = inner, tuple(batched)
         self.size, self.axis_name = trace.size, trace.axis_name
+        earlier = trace.same if isinstance(trace, _VmapAgain) else frozenset()
+        self.same = frozenset([id(trace), *earlier])
         self.label = f"vmap of {inner.label}"
         self.reverse = inner.reverse
 
-    def _run(self, f: Callable[[Callable[..., Any]], Any]) -> tuple[Any, BatchTrace]:
-        with BatchTrace(self.label, self.size, self.axis_name) as trace:
-            assert isinstance(trace, BatchTrace)
+    def _run(self, f: Callable[[Callable[..., Any]], Any]) -> tuple[Any, _VmapAgain]:
+        with _VmapAgain(self.label, self.size, self.axis_name, self.same) as trace:
+            assert isinstance(trace, _VmapAgain)
             out = f(trace.tracer)
         return out, trace
 
@@ -214,6 +325,7 @@ class _BatchedRules(Rules):
             lambda wrap: self.inner.fwd(self._moved(wrap, args), wants)
         )
         leaves, treedef = tree.flatten(residuals)
+        leaves = [trace.own(x) for x in leaves]
         kept = [(True, trace.lower(x)) if _belongs(x, trace) else (False, x) for x in leaves]
         return [trace.lower(o) for o in outs], (kept, treedef)
 
@@ -244,7 +356,11 @@ def _batch_with(
 ) -> tuple[Any, ...]:
     graph, n = params["graph"], params["n_consts"]
     if not any(batched) and trace.axis_name is None:
-        return tuple(Shared(o) for o in custom_call(*args, **params))
+        try:
+            return tuple(Shared(o) for o in custom_call(*args, **params))
+        except GradientError as error:
+            if graph is not None or getattr(error, "explained", None) != trace.label:
+                raise  # else the function closes over a mapped value
     rules = _BatchedRules(params["rules"], trace, batched[n:])
     if graph is None:
         return tuple(apply_custom(rules, args))
@@ -257,7 +373,7 @@ def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
     return _batch_with(BatchTrace("vmap", size), args, batched, params)
 
 
-custom_call = Op(
+custom_call = _CustomCall(
     "custom_call",
     ("*args",),
     _eager,

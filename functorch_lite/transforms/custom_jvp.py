@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from functorch_lite.core import tree
+from functorch_lite.core.array import lift
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError, TransformError, TreeError
 from functorch_lite.ops import add
-from functorch_lite.transforms.custom import Rules
+from functorch_lite.transforms.arguments import describe_tree
+from functorch_lite.transforms.custom import Rules, run_rule
 from functorch_lite.transforms.custom_public import (
     Call,
     CustomFunction,
@@ -68,20 +70,35 @@ class custom_jvp(CustomFunction):
         """Give one rule per argument: ``jvp(tangent, out, *primals) -> out_tangent``, or None."""
         if self.nondiff_argnums:
             raise TransformError(f"{self.label}: defjvps takes no nondiff_argnums; use defjvp")
+        for jvp in jvps:
+            if jvp is not None and not callable(jvp):
+                raise TransformError(
+                    f"{self.label}: defjvps takes one function or None per argument, got "
+                    f"{jvp!r:.60}"
+                )
 
         def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+            if len(jvps) != len(primals):
+                raise TransformError(
+                    f"{self.label}: defjvps got {len(jvps)} rules, and the function has "
+                    f"{len(primals)} arguments. Give one for each; None stands for zero."
+                )
             out = self(*primals)
-            terms = [
-                jvp(t, out, *primals)
-                for jvp, t in zip(jvps, tangents, strict=True)
-                if jvp is not None and not isinstance(t, SymbolicZero)
-            ]
-            if not terms:
-                return out, tree.map(lambda x: zero_like(x, True), out)
-            total = terms[0]
-            for term in terms[1:]:
-                total = tree.map(add, total, term)
-            return out, total
+            outs, treedef = tree.flatten(out)
+            totals: list[Any] = [None] * len(outs)
+            for jvp, t in zip(jvps, tangents, strict=True):
+                parts = tree.leaves(t)
+                if jvp is None or all(isinstance(x, SymbolicZero) for x in parts):
+                    continue
+                t = tree.map(lambda x: x.instantiate() if isinstance(x, SymbolicZero) else x, t)
+                dots = _tangents(jvp(t, out, *primals), treedef, map(lift, outs), self.label, jvp)
+                totals = [
+                    b if a is None else a if b is None else add(a, b)
+                    for a, b in zip(totals, dots, strict=True)
+                ]
+            zeros = [zero_like(lift(o), True) for o in outs]
+            dots = [z if d is None else d for d, z in zip(totals, zeros, strict=True)]
+            return out, tree.unflatten(treedef, dots)
 
         self.defjvp(rule, symbolic_zeros=True)
 
@@ -111,23 +128,28 @@ class _JvpRules(Rules):
         ts = [
             zero_like(x, symbolic) if t is None else t for x, t in zip(args, tangents, strict=True)
         ]
-        primals = call.unflatten(args)
-        given = tree.unflatten(call.treedef, ts)
-        pair = function.rule(*call.fixed, tuple(primals), tuple(given))
+        pair = run_rule(
+            self.label, function.rule, *call.fixed, call.unflatten(args), call.unflatten(ts)
+        )
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            got = f"{len(pair)} values" if isinstance(pair, (tuple, list)) else describe_tree(pair)
             raise TransformError(
-                f"{self.label}: the rule {name} must return a pair (out, out_tangent), got "
-                f"{type(pair).__name__}"
+                f"{self.label}: the rule {name} must return a pair (out, out_tangent), got {got}"
             )
         outs = call.outputs(pair[0], name)
-        dots = leaves_up_to(call.out_tree, pair[1])
-        if dots is None:
-            raise TreeError(
-                f"{self.label}: the rule {name} returns a tangent of structure "
-                f"{tree.structure(pair[1])} for an output of {call.out_tree}. Return one tangent "
-                "for each output, in the same containers."
-            )
-        what = f"{self.label}: the tangent that {name} returns"
-        return outs, [
-            checked(d, o.aval, what, "the output") for d, o in zip(dots, outs, strict=True)
-        ]
+        return outs, _tangents(pair[1], call.out_tree, outs, self.label, function.rule)
+
+
+def _tangents(
+    found: Any, treedef: Any, outs: Iterable[Any], label: str, rule: Callable[..., Any]
+) -> list[Any]:
+    """The tangents that a rule returned for the leaves of the output; None is zero."""
+    name = function_name(rule)
+    dots = leaves_up_to(treedef, found)
+    if dots is None:
+        raise TreeError(
+            f"{label}: the rule {name} returns a tangent of structure {tree.structure(found)} for "
+            f"an output of {treedef}. Return one tangent for each output, in the same containers."
+        )
+    what = f"{label}: the tangent that {name} returns"
+    return [checked(d, o.aval, what, "the output") for d, o in zip(dots, outs, strict=True)]

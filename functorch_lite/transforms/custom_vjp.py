@@ -9,11 +9,13 @@ from functorch_lite.core import tree
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError, TransformError, TreeError
-from functorch_lite.transforms.custom import Rules
+from functorch_lite.transforms.arguments import describe_tree
+from functorch_lite.transforms.custom import Rules, run_rule
 from functorch_lite.transforms.custom_public import (
     Call,
     CustomFunction,
     SymbolicZero,
+    as_weak,
     checked,
     leaves_up_to,
     zero_like,
@@ -119,11 +121,11 @@ class _VjpRules(Rules):
                 CustomVJPPrimal(x, bool(w)) for x, w in zip(tree.leaves(trees), wants, strict=True)
             ]
             trees = tree.unflatten(call.treedef, leaves)
-        pair = function.forward(*call.merged(trees))
+        pair = run_rule(self.label, function.forward, *call.merged(trees))
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            got = f"{len(pair)} values" if isinstance(pair, (tuple, list)) else describe_tree(pair)
             raise TransformError(
-                f"{self.label}: the rule {name} must return a pair (out, residuals), got "
-                f"{type(pair).__name__}"
+                f"{self.label}: the rule {name} must return a pair (out, residuals), got {got}"
             )
         outs = call.outputs(pair[0], name)
         args_avals = [make_aval(x.shape, x.dtype) for x in args]
@@ -137,15 +139,16 @@ class _VjpRules(Rules):
             zero_like(_Typed(a), function.symbolic_zeros) if ct is None else ct
             for ct, a in zip(cts, residuals.outs, strict=True)
         ]
+        given = [as_weak(ct, a.weak) for ct, a in zip(given, call.out_avals, strict=True)]
         ct = tree.unflatten(call.out_tree, given)
-        found = function.backward(*call.fixed, residuals.value, ct)
+        found = run_rule(self.label, function.backward, *call.fixed, residuals.value, ct)
         return self._cotangents(found, residuals.args, name)
 
     def _cotangents(self, found: Any, avals: Sequence[Aval], name: str) -> list[Any]:
         """One cotangent or None per leaf of the arguments."""
         specs = self.call.treedef.children()
         if not isinstance(found, (tuple, list)) or len(found) != len(specs):
-            got = f"{len(found)}" if isinstance(found, (tuple, list)) else type(found).__name__
+            got = f"{len(found)}" if isinstance(found, (tuple, list)) else describe_tree(found)
             raise TreeError(
                 f"{self.label}: the rule {name} must return a tuple of {len(specs)} cotangents, "
                 f"one per differentiable argument, got {got}. Return None for a zero one."

@@ -94,18 +94,19 @@ class Recording:
             seeds = [(n, ct) for n, ct in zip(self.nodes, cts, strict=True) if n is not None]
             found = backward(seeds)
             return [
-                finish(self._gradient(found, root, aval), weak)
+                self._gradient(found, root, aval, weak)
                 for root, aval, weak in zip(self.roots, self.in_avals, self.in_weak, strict=True)
             ]
         finally:
             state.device = was
 
     @staticmethod
-    def _gradient(found: dict[Node, Any], root: Node | None, aval: Aval) -> Any:
+    def _gradient(found: dict[Node, Any], root: Node | None, aval: Aval, weak: bool) -> Any:
         if root is None:
             return wrap(np.zeros(aval.shape, float0))
         g = found.get(root)
-        return full(shape=aval.shape, dtype=aval.dtype, value=0) if g is None else g
+        g = full(shape=aval.shape, dtype=aval.dtype, value=0) if g is None else g
+        return finish(g, weak)
 
     def result(self) -> Any:
         """The function's outputs as a tree; they are handed over once."""

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from functorch_lite.core import tree
 from functorch_lite.core.aval import Aval
-from functorch_lite.core.graph import Graph, Var, evaluate
+from functorch_lite.core.graph import Eqn, Graph, Var, evaluate
 from functorch_lite.core.op import Op, Whole
 from functorch_lite.core.rewrite import dead_code, with_signature
 from functorch_lite.core.trace import function_name
@@ -22,6 +24,7 @@ from functorch_lite.ops import optimization_barrier
 from functorch_lite.transforms.arguments import (
     Flat,
     check_callable,
+    describe_tree,
     keyword_paths,
     leaf_paths,
     normalise_argnums,
@@ -105,12 +108,23 @@ class _Plan:
 def _saveable(graph: Graph, policy: Policy | None) -> list[Var]:
     if policy is None:
         return []
-    return [
-        v
-        for e in graph.eqns
-        if policy(e.op, *[x.aval for x in e.inputs], **e.params)
-        for v in e.outputs
-    ]
+    return [v for e in graph.eqns if _allows(policy, e) for v in e.outputs]
+
+
+def _allows(policy: Policy, eqn: Eqn) -> bool:
+    problem: Exception | None = None
+    try:
+        found = policy(eqn.op, *[x.aval for x in eqn.inputs], **eqn.params)
+        if isinstance(found, (bool, np.bool_)):
+            return bool(found)
+        got = f"it returned {describe_tree(found)} for {eqn.op.name}, and must return a bool"
+    except TypeError as error:
+        problem, got = error, str(error)
+    raise TransformError(
+        f"checkpoint: {function_name(policy)} is not a policy: {got}. Write policy(op, *avals, "
+        "**params) -> bool; save_only_these_names and the like make one of names, "
+        "save_only_these_names('hidden')."
+    ) from problem
 
 
 def _backward(again: Graph, reverse: Reverse, prevent_cse: bool) -> Graph:
@@ -175,10 +189,28 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     halves = split_of(graph, unknown)
     known_args = [a for a, u in zip(args, unknown, strict=True) if not u]
     known = iter(call_graph(halves.known, known_args))
-    outs = [v for v, u in zip(graph.outputs, halves.out_unknown, strict=True) if u]
-    rest = dead_code(with_signature(graph, graph.inputs, outs, f"{graph.name}_rest"))
+    key = ("checkpoint rest", tuple(unknown), params["prevent_cse"])
+    if key not in graph.memo:
+        outs = [v for v, u in zip(graph.outputs, halves.out_unknown, strict=True) if u]
+        rest = dead_code(with_signature(graph, graph.inputs, outs, f"{graph.name}_rest"))
+        graph.memo[key] = _behind_barrier(rest, unknown) if params["prevent_cse"] else rest
+    rest = graph.memo[key]
     late = iter(write_down(trace, checkpoint_op, args, {**params, "graph": rest}))
     return tuple(next(late) if u else next(known) for u in halves.out_unknown)
+
+
+def _behind_barrier(graph: Graph, unknown: Sequence[bool]) -> Graph:
+    """The graph with its known inputs behind a barrier; through one, all would look unknown."""
+
+    def f(*args: Any) -> Sequence[Any]:
+        known = [a for a, u in zip(args, unknown, strict=True) if not u]
+        passed = iter(optimization_barrier(*known) if known else ())
+        given = [a if u else next(passed) for a, u in zip(args, unknown, strict=True)]
+        return evaluate(graph, given)
+
+    found = stage(f, graph.in_avals, graph.name)
+    found.name = graph.name
+    return found
 
 
 checkpoint_op = Op(
@@ -228,7 +260,14 @@ def checkpoint(
     """
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     if policy is not None and not callable(policy):
-        raise TransformError(f"checkpoint: policy must be a function, got {type(policy).__name__}")
+        raise TransformError(f"checkpoint: policy must be a function, got {describe_tree(policy)}")
+    try:
+        hash(policy)
+    except TypeError:
+        raise TransformError(
+            f"checkpoint: policy must be hashable, got {describe_tree(policy)}. Programs are "
+            "remembered by it; a function or a frozen dataclass is hashable."
+        ) from None
 
     def decorate(function: Callable[..., Any]) -> Any:
         check_callable(function, "checkpoint")

@@ -374,3 +374,13 @@ def test_complex_derivatives_are_refused():
     ):
         with pytest.raises(errors.GradientError, match="complex numbers is not supported yet"):
             call()
+
+
+def test_a_python_int_has_a_float0_gradient():
+    x = fnp.asarray(0.5)
+    for found in (
+        fl.vjp(lambda x, n: x * n, x, 3)[1](x),
+        fl.grad(lambda x, n: x * n, argnums=(0, 1), allow_int=True)(x, 3),
+    ):
+        assert found[1].dtype == fl.float0 and found[1].shape == ()
+    same(found[0], 3.0)
