@@ -7,6 +7,7 @@ pass looks, so that the second computation is never merged with the first.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
@@ -31,6 +32,7 @@ from functorch_lite.transforms.arguments import (
 )
 from functorch_lite.transforms.batch import BatchTrace
 from functorch_lite.transforms.call import (
+    Places,
     batched_call,
     call_graph,
     check_operands,
@@ -45,7 +47,6 @@ from functorch_lite.transforms.derived import (
     reverse_of,
     split_of,
     write_down,
-    zero_of,
 )
 from functorch_lite.transforms.stage import stage
 from functorch_lite.transforms.structured import settled_dtype, stage_tree
@@ -69,40 +70,41 @@ def _inline(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-class _Plan:
-    """The forward pass with what it saves, and the graph that computes again and pulls back.
+@dataclasses.dataclass(frozen=True)
+class _Again:
+    """How to compute some values of a graph a second time.
 
     Attributes:
-        reverse: forward pass and pullback without checkpointing.
-        forward: inputs to outputs, then saved values that are not outputs.
-        places: where the saved values are found among inputs and outputs.
-        used: per input, whether the recomputation needs it.
-        backward: used inputs, saved values, cotangents of live outputs to those of reached inputs.
+        forward: the graph, which also returns what it saves for the second time.
+        places: where the saved values are found among its inputs and outputs.
+        used: per input, whether the second computation needs it.
+        graph: used inputs, then saved values, to the values.
     """
 
-    def __init__(
-        self, graph: Graph, wants: Sequence[bool], policy: Policy | None, cse: bool
-    ) -> None:
-        self.reverse = reverse = reverse_of(graph, wants)
-        base = reverse.forward
-        candidates = _saveable(base, policy)
-        again = dead_code(
-            Graph(
-                [*base.inputs, *candidates],
-                [e for e in base.eqns if not any(v in candidates for v in e.outputs)],
-                reverse.residuals, base.consts, f"{graph.name}_again",
-            )
-        )  # fmt: skip
-        needed = {v for e in again.eqns for v in e.inputs} | set(again.outputs)
-        saved = [v for v in candidates if v in needed]
-        self.places = place(saved, base)
-        self.forward = dead_code(
-            with_signature(base, base.inputs, [*base.outputs, *self.places.extra])
-        )
-        self.used = [v in needed for v in base.inputs]
-        inputs = [v for v, u in zip(base.inputs, self.used, strict=True) if u]
-        again = with_signature(again, [*inputs, *saved], again.outputs)
-        self.backward = _backward(again, reverse, cse)
+    forward: Graph
+    places: Places
+    used: tuple[bool, ...]
+    graph: Graph
+
+    def kept(self, args: Sequence[Any], outs: Sequence[Any]) -> list[Any]:
+        """The operands of the second computation."""
+        used = [x for x, u in zip(args, self.used, strict=True) if u]
+        return [*used, *self.places.of(args, outs)]
+
+
+def _again(base: Graph, values: Sequence[Var], policy: Policy | None) -> _Again:
+    """Plan to compute values of a graph again, from its inputs and from what the policy saves."""
+    candidates = _saveable(base, policy)
+    eqns = [e for e in base.eqns if not any(v in candidates for v in e.outputs)]
+    graph = dead_code(Graph([*base.inputs, *candidates], eqns, values, base.consts, base.name))
+    needed = {v for e in graph.eqns for v in e.inputs} | set(graph.outputs)
+    saved = [v for v in candidates if v in needed]
+    places = place(saved, base)
+    forward = dead_code(with_signature(base, base.inputs, [*base.outputs, *places.extra]))
+    used = tuple(v in needed for v in base.inputs)
+    inputs = [v for v, u in zip(base.inputs, used, strict=True) if u]
+    graph = with_signature(graph, [*inputs, *saved], graph.outputs, f"{base.name}_again")
+    return _Again(forward, places, used, graph)
 
 
 def _saveable(graph: Graph, policy: Policy | None) -> list[Var]:
@@ -127,50 +129,66 @@ def _allows(policy: Policy, eqn: Eqn) -> bool:
     ) from problem
 
 
-def _backward(again: Graph, reverse: Reverse, prevent_cse: bool) -> Graph:
-    n = len(again.inputs)
-    cts = [a for a, alive in zip(reverse.forward.out_avals, reverse.live, strict=True) if alive]
+def _then(again: Graph, rest: Graph, barred: Sequence[bool], name: str) -> Graph:
+    """Compute values again and hand them to a graph that takes them in front.
+
+    Args:
+        again: makes the values.
+        rest: takes the values, then further inputs.
+        barred: which inputs of the whole, those of ``again`` and the further ones, pass a barrier.
+        name: of the whole.
+    """
+    n, count = len(again.inputs), len(again.outputs)
 
     def f(*args: Any) -> Sequence[Any]:
-        given = list(optimization_barrier(*args)) if prevent_cse and args else list(args)
-        residuals = evaluate(again, given[:n])
-        return evaluate(reverse.backward, [*residuals, *given[n:]])
+        through = [a for a, b in zip(args, barred, strict=True) if b]
+        passed = iter(optimization_barrier(*through) if through else ())
+        given = [next(passed) if b else a for a, b in zip(args, barred, strict=True)]
+        return evaluate(rest, [*evaluate(again, given[:n]), *given[n:]])
 
-    graph = stage(f, [*again.in_avals, *cts], reverse.backward.name)
-    graph.name = f"{again.name}_backward"
+    graph = stage(f, [*again.in_avals, *rest.in_avals[count:]], name)
+    graph.name = name
     return graph
 
 
+@dataclasses.dataclass(frozen=True)
 class _Saved:
-    __slots__ = ("linear", "plan", "values")
+    """What the pullback gets."""
 
-    def __init__(self, plan: _Plan, values: list[Any]) -> None:
-        self.plan, self.values, self.linear = plan, values, plan.reverse.linear
+    reverse: Reverse
+    again: _Again
+    values: list[Any]
+
+    @property
+    def linear(self) -> bool:
+        """Whether the function is linear in the wanted operands."""
+        return self.reverse.linear
 
 
 def _fwd(primals: Sequence[Any], wants: list[bool], params: dict[str, Any]) -> tuple[Any, Any, Any]:
     graph: Graph = flattened(params["graph"])
-    key = ("checkpoint", tuple(wants), params["policy"], params["prevent_cse"])
-    if key not in graph.memo:
-        graph.memo[key] = _Plan(graph, wants, params["policy"], params["prevent_cse"])
-    plan: _Plan = graph.memo[key]
-    outs = call_graph(plan.forward, primals)
-    values = [p for p, u in zip(primals, plan.used, strict=True) if u]
-    saved = _Saved(plan, [*values, *plan.places.of(primals, outs)])
-    return outs[: len(graph.outputs)], saved, plan.reverse.live
+    reverse = reverse_of(graph, wants)
+    key = ("again", params["policy"])
+    if key not in reverse.memo:
+        reverse.memo[key] = _again(reverse.forward, reverse.residuals, params["policy"])
+    again: _Again = reverse.memo[key]
+    outs = call_graph(again.forward, primals)
+    saved = _Saved(reverse, again, again.kept(primals, outs))
+    return outs[: len(graph.outputs)], saved, reverse.live
 
 
 def _vjp(
     cts: list[Any], saved: _Saved, args: Sequence[Any], params: dict[str, Any], wants: list[bool]
 ) -> list[Any]:
-    reverse = saved.plan.reverse
-    given = [
-        zero_of(a) if ct is None else ct
-        for ct, a, alive in zip(cts, reverse.forward.out_avals, reverse.live, strict=True)
-        if alive
-    ]
-    found = iter(call_graph(saved.plan.backward, [*saved.values, *given]))
-    return [next(found) if r else None for r in reverse.reached]
+    backward, given, reached = saved.reverse.backward_for(cts)
+    again = saved.again.graph
+    barred = [bool(params["prevent_cse"])] * (len(again.inputs) + len(given))
+    key = ("again back", tuple(ct is None for ct in cts), params["policy"], params["prevent_cse"])
+    memo = saved.reverse.memo
+    if key not in memo:
+        memo[key] = _then(again, backward, barred, f"{again.name}_backward")
+    found = iter(call_graph(memo[key], [*saved.values, *given]))
+    return [next(found) if r else None for r in reached]
 
 
 # -------------------------------------------------------------------- the other rules, as of a call
@@ -183,34 +201,23 @@ def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
 
 
 def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
-    """Known outputs now; the rest is written down with everything that it needs, to be repeated."""
+    """Known outputs now; the rest is written down with what computes its residuals again."""
     unknown = [is_unknown(trace, a) for a in args]
-    graph = flattened(params["graph"])
+    graph, policy = flattened(params["graph"]), params["policy"]
     halves = split_of(graph, unknown)
-    known_args = [a for a, u in zip(args, unknown, strict=True) if not u]
-    known = iter(call_graph(halves.known, known_args))
-    key = ("checkpoint rest", tuple(unknown), params["prevent_cse"])
+    key = ("again", tuple(unknown), policy, params["prevent_cse"])
     if key not in graph.memo:
-        outs = [v for v, u in zip(graph.outputs, halves.out_unknown, strict=True) if u]
-        rest = dead_code(with_signature(graph, graph.inputs, outs, f"{graph.name}_rest"))
-        graph.memo[key] = _behind_barrier(rest, unknown) if params["prevent_cse"] else rest
-    rest = graph.memo[key]
-    late = iter(write_down(trace, checkpoint_op, args, {**params, "graph": rest}))
-    return tuple(next(late) if u else next(known) for u in halves.out_unknown)
-
-
-def _behind_barrier(graph: Graph, unknown: Sequence[bool]) -> Graph:
-    """The graph with its known inputs behind a barrier; through one, all would look unknown."""
-
-    def f(*args: Any) -> Sequence[Any]:
-        known = [a for a, u in zip(args, unknown, strict=True) if not u]
-        passed = iter(optimization_barrier(*known) if known else ())
-        given = [a if u else next(passed) for a, u in zip(args, unknown, strict=True)]
-        return evaluate(graph, given)
-
-    found = stage(f, graph.in_avals, graph.name)
-    found.name = graph.name
-    return found
+        again = _again(halves.known, halves.residuals, policy)
+        late = unknown.count(True)
+        barred = [bool(params["prevent_cse"])] * len(again.graph.inputs) + [False] * late
+        graph.memo[key] = again, _then(again.graph, halves.rest, barred, halves.rest.name)
+    again, rest = graph.memo[key]
+    early = [a for a, u in zip(args, unknown, strict=True) if not u]
+    outs = call_graph(again.forward, early)
+    operands = [*again.kept(early, outs), *[a for a, u in zip(args, unknown, strict=True) if u]]
+    late_outs = iter(write_down(trace, checkpoint_op, operands, {**params, "graph": rest}))
+    known = iter(outs)
+    return tuple(next(late_outs) if u else next(known) for u in halves.out_unknown)
 
 
 checkpoint_op = Op(
