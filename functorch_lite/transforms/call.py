@@ -13,7 +13,7 @@ from typing import Any
 
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.graph import Eqn, Graph, Var, evaluate, reference_program
-from functorch_lite.core.op import Op, Shared, Whole
+from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.rewrite import close, with_signature
 from functorch_lite.errors import ShapeError
 from functorch_lite.transforms.batch import BatchTrace
@@ -27,6 +27,7 @@ from functorch_lite.transforms.derived import (
     split_of,
     write_down,
 )
+from functorch_lite.transforms.higher_order import higher_order
 
 _compile: Callable[[Graph], Callable[..., tuple[Any, ...]]] = reference_program
 
@@ -73,8 +74,14 @@ def _aval(*avals: Aval, graph: Graph) -> tuple[Aval, ...]:
     return graph.out_avals
 
 
-def _inline(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
+def inline_graph(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
+    """An op that applies one graph, as the ops of the graph."""
     return evaluate(params["graph"], args)
+
+
+def reach_graph(params: dict[str, Any], mask: Sequence[bool]) -> list[bool]:
+    """Which outputs of an op that applies one graph depend on some of the operands."""
+    return reached_outputs(params["graph"], mask)
 
 
 # ------------------------------------------------------------------------------------ reverse mode
@@ -162,23 +169,17 @@ def joint_call(
     return outs[:n], tuple(next(rest) if m else None for m in out_mask)
 
 
-def _batch(
-    size: int, args: list[Any], batched: list[bool], params: dict[str, Any]
+def batched_call(
+    op: Op,
+    trace: BatchTrace,
+    args: Sequence[Any],
+    batched: Sequence[bool],
+    params: dict[str, Any],
 ) -> tuple[Any, ...]:
-    return batched_call(call)(BatchTrace("vmap", size), args, batched, params)
-
-
-def batched_call(op: Op) -> Callable[..., tuple[Any, ...]]:
-    """The batching rule of an op that applies one graph."""
-
-    def rule(
-        trace: BatchTrace, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
-    ) -> tuple[Any, ...]:
-        graph, varies = batched_of(params["graph"], trace, batched)
-        outs = op(*args, **{**params, "graph": graph})
-        return tuple(o if v else Shared(o) for o, v in zip(outs, varies, strict=True))
-
-    return rule
+    """The outputs over all examples of an op that applies one graph, by the op itself."""
+    graph, varies = batched_of(params["graph"], trace, batched)
+    outs = op(*args, **{**params, "graph": graph})
+    return tuple(o if v else Shared(o) for o, v in zip(outs, varies, strict=True))
 
 
 # ------------------------------------------------------------------------------ partial evaluation
@@ -246,24 +247,18 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     return tuple(next(rest_iter) if u else next(known_iter) for u in split.out_unknown)
 
 
-call = Op(
+call: Op = higher_order(
     "call",
-    ("*args",),
-    _eager,
-    _aval,
-    Whole(_jvp),
-    Whole(_vjp, ("ans",)),
-    _batch,
-    multi=True,
-    family="higher-order",
-    info={
-        "prints_as_call": True,
-        "reach": lambda params, mask: reached_outputs(params["graph"], mask),
-    },
+    eager=_eager,
+    aval=_aval,
+    fwd=_fwd,
+    vjp=_vjp,
+    jvp=_jvp,
+    batch=lambda *rest: batched_call(call, *rest),
+    inline=inline_graph,
+    partial=_partial,
+    prints_as_call=True,
+    reach=reach_graph,
 )
-call.fwd = _fwd
-call.batch_with = batched_call(call)
-call.partial = _partial
-call.inline = _inline
 
 __all__ = ["call", "call_graph", "flatten_calls", "program_of", "set_compiler"]

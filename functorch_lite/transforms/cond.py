@@ -15,7 +15,7 @@ from functorch_lite.core.array import is_zero_stack
 from functorch_lite.core.aval import Aval, StackAval
 from functorch_lite.core.dtypes import is_integer
 from functorch_lite.core.graph import Graph, Var, evaluate, same_type
-from functorch_lite.core.op import Op, Shared, Whole
+from functorch_lite.core.op import Op, Shared
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import clamp, eq, reshape, select
 from functorch_lite.ops.families import const
@@ -33,6 +33,7 @@ from functorch_lite.transforms.derived import (
     write_down,
     zero_of,
 )
+from functorch_lite.transforms.higher_order import higher_order
 from functorch_lite.transforms.stage import stage
 
 __all__ = ["cond"]
@@ -271,7 +272,7 @@ def _jvp(primals: list[Any], tangents: list[Any], params: dict[str, Any]) -> tup
     return outs[:n], tuple(next(rest) if m else None for m in force)
 
 
-def _batch_with(
+def _batch(
     trace: BatchTrace, args: Sequence[Any], batched: Sequence[bool], params: dict[str, Any]
 ) -> tuple[Any, ...]:
     branches, (index, *operands) = params["branches"], args
@@ -346,23 +347,16 @@ def _reach(params: dict[str, Any], mask: Sequence[bool]) -> list[bool]:
     return [mask[0] or any(column) for column in columns]
 
 
-def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
-    return _batch_with(BatchTrace("vmap", size), args, batched, params)
-
-
-cond = Op(
+cond: Op = higher_order(
     "cond",
     ("index", "*operands"),
-    _eager,
-    _aval,
-    Whole(_jvp),
-    Whole(_vjp, ("ans",)),
-    _batch,
-    multi=True,
-    family="higher-order",
-    info={"reach": _reach},
+    eager=_eager,
+    aval=_aval,
+    fwd=_fwd,
+    vjp=_vjp,
+    jvp=_jvp,
+    batch=_batch,
+    inline=_inline,
+    partial=_partial,
+    reach=_reach,
 )
-cond.fwd = _fwd
-cond.batch_with = _batch_with
-cond.partial = _partial
-cond.inline = _inline

@@ -16,7 +16,7 @@ from functorch_lite.core import tree
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Graph, evaluate
-from functorch_lite.core.op import Op, Shared, Whole
+from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.rewrite import close
 from functorch_lite.core.trace import Trace, function_name, state
 from functorch_lite.errors import EscapedTracerError, GradientError
@@ -25,6 +25,7 @@ from functorch_lite.transforms.batch import BatchTrace, BatchTracer
 from functorch_lite.transforms.call import check_operands, program_of
 from functorch_lite.transforms.concrete import PrimalTracer
 from functorch_lite.transforms.derived import batched_of, write_down
+from functorch_lite.transforms.higher_order import higher_order
 from functorch_lite.transforms.linear import transpose_graph
 from functorch_lite.transforms.stage import PartialStageTrace, StageTrace, stage
 
@@ -351,7 +352,7 @@ def _belongs(x: Any, trace: BatchTrace) -> bool:
     return isinstance(x, BatchTracer) and x._trace is trace
 
 
-def _batch_with(
+def _batch(
     trace: BatchTrace, args: Arrays, batched: Sequence[bool], params: dict[str, Any]
 ) -> tuple[Any, ...]:
     graph, n = params["graph"], params["n_consts"]
@@ -369,23 +370,16 @@ def _batch_with(
     return outs
 
 
-def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
-    return _batch_with(BatchTrace("vmap", size), args, batched, params)
-
-
-custom_call = _CustomCall(
+custom_call: Op = higher_order(
     "custom_call",
-    ("*args",),
-    _eager,
-    _aval,
-    Whole(_jvp),
-    Whole(_vjp, ("ans",)),
-    _batch,
-    multi=True,
-    family="higher-order",
-    info={"prints_as_call": True},
+    eager=_eager,
+    aval=_aval,
+    fwd=_fwd,
+    vjp=_vjp,
+    jvp=_jvp,
+    batch=_batch,
+    inline=_inline,
+    stage=_stage,
+    kind=_CustomCall,
+    prints_as_call=True,
 )
-custom_call.fwd = _fwd
-custom_call.batch_with = _batch_with
-custom_call.inline = _inline
-custom_call.stage = _stage

@@ -17,7 +17,7 @@ import numpy as np
 from functorch_lite.core import tree
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.graph import Eqn, Graph, Var, evaluate
-from functorch_lite.core.op import Op, Whole
+from functorch_lite.core.op import Op
 from functorch_lite.core.rewrite import dead_code, with_signature
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import TransformError
@@ -30,16 +30,17 @@ from functorch_lite.transforms.arguments import (
     leaf_paths,
     normalise_argnums,
 )
-from functorch_lite.transforms.batch import BatchTrace
 from functorch_lite.transforms.call import (
     Places,
     batched_call,
     call_graph,
     check_operands,
     flattened,
+    inline_graph,
     joint_call,
     place,
     program_of,
+    reach_graph,
 )
 from functorch_lite.transforms.derived import (
     Reverse,
@@ -48,6 +49,7 @@ from functorch_lite.transforms.derived import (
     split_of,
     write_down,
 )
+from functorch_lite.transforms.higher_order import higher_order
 from functorch_lite.transforms.stage import stage
 from functorch_lite.transforms.structured import settled_dtype, stage_tree
 
@@ -63,10 +65,6 @@ def _eager(*datas: Any, graph: Graph, prevent_cse: bool, policy: Policy | None) 
 def _aval(*avals: Aval, graph: Graph, prevent_cse: bool, policy: Policy | None) -> tuple[Aval, ...]:
     check_operands("checkpoint", graph, avals)
     return graph.out_avals
-
-
-def _inline(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
-    return evaluate(params["graph"], args)
 
 
 # ------------------------------------------------------------------------------------ reverse mode
@@ -196,10 +194,6 @@ def _jvp(primals: list[Any], tangents: list[Any], params: dict[str, Any]) -> tup
     return joint_call(checkpoint_op, primals, tangents, params)
 
 
-def _batch(size: int, args: Any, batched: Any, params: dict[str, Any]) -> Any:
-    return batched_call(checkpoint_op)(BatchTrace("vmap", size), args, batched, params)
-
-
 def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
     """Known outputs now; the rest is written down with what computes its residuals again."""
     unknown = [is_unknown(trace, a) for a in args]
@@ -220,21 +214,18 @@ def _partial(trace: Any, args: Sequence[Any], params: dict[str, Any]) -> tuple[A
     return tuple(next(late_outs) if u else next(known) for u in halves.out_unknown)
 
 
-checkpoint_op = Op(
+checkpoint_op: Op = higher_order(
     "checkpoint",
-    ("*args",),
-    _eager,
-    _aval,
-    Whole(_jvp),
-    Whole(_vjp, ("ans",)),
-    _batch,
-    multi=True,
-    family="higher-order",
+    eager=_eager,
+    aval=_aval,
+    fwd=_fwd,
+    vjp=_vjp,
+    jvp=_jvp,
+    batch=lambda *rest: batched_call(checkpoint_op, *rest),
+    inline=inline_graph,
+    partial=_partial,
+    reach=reach_graph,
 )
-checkpoint_op.fwd = _fwd
-checkpoint_op.batch_with = batched_call(checkpoint_op)
-checkpoint_op.partial = _partial
-checkpoint_op.inline = _inline
 
 
 # ------------------------------------------------------------------------------ the public function

@@ -16,7 +16,7 @@ import numpy as np
 from functorch_lite.core.array import wrap_stack
 from functorch_lite.core.aval import Aval, StackAval, make_aval
 from functorch_lite.core.graph import Graph, evaluate, same_type
-from functorch_lite.core.op import Op, Shared, Whole, wrap_result
+from functorch_lite.core.op import Op, Shared, wrap_result
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import ShapeError
 from functorch_lite.ops import concatenate, full, reshape, transpose
@@ -32,6 +32,7 @@ from functorch_lite.transforms.derived import (
     write_down,
     zero_of,
 )
+from functorch_lite.transforms.higher_order import higher_order
 from functorch_lite.transforms.loop_parts import (
     Params,
     Parts,
@@ -268,7 +269,7 @@ def swap_leading(x: Any) -> Any:
     return transpose(x, perm=(1, 0, *range(2, len(x.shape))))
 
 
-def _batch_with(
+def _batch(
     trace: BatchTrace, args: Sequence[Any], batched: Sequence[bool], params: Params
 ) -> tuple[Any, ...]:
     parts, body = Parts(params), params["body"]
@@ -301,10 +302,6 @@ def _reach(params: Params, mask: Sequence[bool]) -> list[bool]:
         carry, lambda have: reached_outputs(body, [*consts, *have, *xs])[: parts.n_carry]
     )
     return [*carry, *reached_outputs(body, [*consts, *carry, *xs])[parts.n_carry :]]
-
-
-def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
-    return _batch_with(BatchTrace("vmap", size), args, batched, params)
 
 
 # ------------------------------------------------------------------------------ partial evaluation
@@ -345,19 +342,15 @@ def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]
     return tuple(next(late_outs) if u else next(early_outs) for u in halves.out_unknown)
 
 
-scan = Op(
+scan: Op = higher_order(
     "scan",
-    ("*args",),
-    _eager,
-    _aval,
-    Whole(_jvp),
-    Whole(_vjp, ("ans",)),
-    _batch,
-    multi=True,
-    family="higher-order",
-    info={"reach": _reach},
+    eager=_eager,
+    aval=_aval,
+    fwd=_fwd,
+    vjp=_vjp,
+    jvp=_jvp,
+    batch=_batch,
+    inline=_inline,
+    partial=_partial,
+    reach=_reach,
 )
-scan.fwd = _fwd
-scan.batch_with = _batch_with
-scan.partial = _partial
-scan.inline = _inline

@@ -21,7 +21,7 @@ from functorch_lite.core.array import wrap_stack
 from functorch_lite.core.aval import Aval, StackAval
 from functorch_lite.core.dtypes import bool_
 from functorch_lite.core.graph import Graph, Var, evaluate, same_type
-from functorch_lite.core.op import Op, Shared, Whole
+from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import select
@@ -37,6 +37,7 @@ from functorch_lite.transforms.derived import (
     write_down,
     zero_of,
 )
+from functorch_lite.transforms.higher_order import higher_order
 from functorch_lite.transforms.lanes import mask_like, safe_body
 from functorch_lite.transforms.loop_parts import (
     Params,
@@ -249,7 +250,7 @@ def _jvp(primals: list[Any], tangents: list[Any], params: Params) -> tuple[Any, 
     return split_tangents(outs, parts.n_carry, carry, results)
 
 
-def _batch_with(
+def _batch(
     trace: BatchTrace, args: Sequence[Any], batched: Sequence[bool], params: Params
 ) -> tuple[Any, ...]:
     parts, body, lanes = _parts(params), params["body"], params["lanes"]
@@ -292,10 +293,6 @@ def _reach(params: Params, mask: Sequence[bool]) -> list[bool]:
     if reached_outputs(condition, [*consts, *carry])[0]:
         return [True] * len(body.outputs)
     return [*carry, *reached_outputs(body, [*consts, *carry])[n:]]
-
-
-def _batch(size: int, args: Any, batched: Any, params: Params) -> Any:
-    return _batch_with(BatchTrace("vmap", size), args, batched, params)
 
 
 # ------------------------------------------------------------------------------ partial evaluation
@@ -345,19 +342,15 @@ def _partial(trace: Any, args: Sequence[Any], params: Params) -> tuple[Any, ...]
     return tuple(next(late_outs) if u else next(early_outs) for u in halves.out_unknown)
 
 
-while_loop = Op(
+while_loop: Op = higher_order(
     "while_loop",
-    ("*args",),
-    _eager,
-    _aval,
-    Whole(_jvp),
-    Whole(_vjp, ("ans",)),
-    _batch,
-    multi=True,
-    family="higher-order",
-    info={"reach": _reach},
+    eager=_eager,
+    aval=_aval,
+    fwd=_fwd,
+    vjp=_vjp,
+    jvp=_jvp,
+    batch=_batch,
+    inline=_inline,
+    partial=_partial,
+    reach=_reach,
 )
-while_loop.fwd = _fwd
-while_loop.batch_with = _batch_with
-while_loop.partial = _partial
-while_loop.inline = _inline
