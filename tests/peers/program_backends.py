@@ -18,6 +18,7 @@ from functorch_lite import ops, random
 
 jax = pytest.importorskip("jax", exc_type=ImportError)
 jnp, lax = jax.numpy, jax.lax
+from jax.ad_checkpoint import checkpoint_name  # noqa: E402
 
 # Compile time is nearly all of JAX's time on programs this small. Intermediate float32 values must
 # be rounded as the program says.
@@ -29,11 +30,19 @@ _COMPILER_OPTIONS = {
 }
 
 
+def _policy(policies: Any, name: str | None) -> Any:
+    """A checkpoint's policy: none, one that is called ``…_saveable``, or by names of values."""
+    if name == "named":
+        return policies.save_only_these_names("kept")
+    return name and getattr(policies, f"{name}_saveable")
+
+
 class Ours:
     """functorch_lite."""
 
     np = fnp
     T = fl
+    lax = fl.lax
     random = random
     name = "functorch_lite"
 
@@ -44,6 +53,13 @@ class Ours:
     @staticmethod
     def run(f: Any, args: Any) -> Any:
         return f(*args)
+
+    @staticmethod
+    def policy(name: str | None) -> Any:
+        """What a checkpoint may keep."""
+        return _policy(fl.checkpoint_policies, name)
+
+    named = staticmethod(fl.checkpoint_policies.checkpoint_name)
 
     rsqrt, logistic, erf, erfc, erfinv = ops.rsqrt, ops.logistic, ops.erf, ops.erfc, ops.erfinv
     population_count, clz = ops.population_count, ops.clz
@@ -102,6 +118,7 @@ class Jax:
 
     np = jnp
     T = jax
+    lax = lax
     random = jax.random
     name = "JAX"
 
@@ -115,10 +132,25 @@ class Jax:
             # What JAX warns of is seen by the comparison if it matters.
             warnings.simplefilter("ignore")
             if Jax.eager:
-                with jax.disable_jit():
-                    return f(*args)
+                return Jax.op_by_op(f, args)
             compiled = jax.jit(f).lower(*args).compile(compiler_options=_COMPILER_OPTIONS)
             return compiled(*args)
+
+    @staticmethod
+    def op_by_op(f: Any, args: Any) -> Any:
+        """Without compiling; loops and branches that need a compiler are compiled by themselves."""
+        try:
+            with jax.disable_jit():
+                return f(*args)
+        except Exception:
+            return f(*args)
+
+    @staticmethod
+    def policy(name: str | None) -> Any:
+        """What a checkpoint may keep."""
+        return _policy(jax.checkpoint_policies, name)
+
+    named = staticmethod(checkpoint_name)
 
     rsqrt, logistic, erf, erfc, erfinv = lax.rsqrt, lax.logistic, lax.erf, lax.erfc, lax.erf_inv
     population_count, clz = lax.population_count, lax.clz

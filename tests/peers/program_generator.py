@@ -31,7 +31,7 @@ COST = {
 }  # fmt: skip
 BUDGET = 150
 
-__all__ = ["LARGEST", "SMALLEST", "generate", "operations"]
+__all__ = ["LARGEST", "SMALLEST", "arguments", "generate", "operations", "outputs", "transforms_of"]
 
 
 def generate(number: int) -> Program:
@@ -47,7 +47,7 @@ def generate(number: int) -> Program:
     while True:
         program = _program(rng, number, int(rng.integers(SMALLEST, largest + 1)))
         if SMALLEST <= operations(program) <= LARGEST:
-            return replace(program, transforms=_transforms(rng, program, transforms))
+            return replace(program, transforms=transforms_of(rng, program, transforms))
 
 
 def operations(program: Program) -> int:
@@ -56,7 +56,7 @@ def operations(program: Program) -> int:
 
 
 def _program(rng: np.random.Generator, number: int, target: int) -> Program:
-    args = _arguments(rng)
+    args = arguments(rng)
     names = list(TEMPLATES)
     builder = Builder(rng, list(leaves(args)))
     due = [names[(3 * number + i) % len(names)] for i in range(3)]
@@ -64,12 +64,12 @@ def _program(rng: np.random.Generator, number: int, target: int) -> Program:
     while due or len(builder.nodes) < target:
         name = due.pop() if due else names[int(rng.integers(len(names)))]
         TEMPLATES[name](builder)
-    outputs = _outputs(builder)
-    return clean(Program(number, args, tuple(builder.nodes), outputs))
+    results = outputs(builder)
+    return clean(Program(number, args, tuple(builder.nodes), results))
 
 
 # ---------------------------------------------------------------------------------------- arguments
-def _arguments(rng: np.random.Generator) -> tuple[Any, ...]:
+def arguments(rng: np.random.Generator) -> tuple[Any, ...]:
     """One to three arguments, some of them trees, at most one of integers."""
     key = iter(range(100))
 
@@ -95,7 +95,7 @@ def _arguments(rng: np.random.Generator) -> tuple[Any, ...]:
 
 
 # ------------------------------------------------------------------------------------------ results
-def _outputs(b: Builder) -> Any:
+def outputs(b: Builder) -> Any:
     """A tree of the values that nothing uses yet; float64 ones beyond a few are summed up."""
     free = [i for i in range(b.inputs, len(b.types)) if not b.used[i]]
     reals = [i for i in free if b.types[i][1] == "f8" and b.nodes[i - b.inputs].operands]
@@ -150,6 +150,7 @@ def _reached(program: Program) -> set[int]:
     """The positions of the arguments on which a float64 result depends smoothly."""
     base = len(list(leaves(program.args)))
     kinds = [leaf.dtype for leaf in leaves(program.args)] + [n.dtype for n in program.nodes]
+    kinds = ["f8" if kind in ("many", "empty") else kind for kind in kinds]
     needed = {i for i in leaves(program.outputs) if kinds[i] == "f8"}
     for i in reversed(range(len(program.nodes))):
         node = program.nodes[i]
@@ -159,7 +160,7 @@ def _reached(program: Program) -> set[int]:
     return {owner[i] for i in needed if i < base}
 
 
-def _transforms(rng: np.random.Generator, program: Program, kinds: list[str]) -> tuple[Any, ...]:
+def transforms_of(rng: np.random.Generator, program: Program, kinds: list[str]) -> tuple[Any, ...]:
     args, reached = program.args, _reached(program)
     real = [i for i, a in enumerate(args) if all(leaf.dtype == "f8" for leaf in leaves(a))]
     out = []

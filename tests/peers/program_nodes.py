@@ -2,7 +2,7 @@
 
 A node's name says where its function is: ``np.sin`` in the NumPy-like namespace, ``op.add`` among
 Python's operators, ``lax.clamp`` among the methods of the backend, ``x.sum`` among an array's own,
-``my.affine`` in the table here.
+``my.affine`` in the table here, ``control.scan`` among those of ``program_control_nodes``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["COMPOSITES", "block_names", "decode_index", "drawn", "run_node"]
+__all__ = [
+    "COMPOSITES",
+    "CONTROLS",
+    "block_names",
+    "composite",
+    "decode_index",
+    "drawn",
+    "run_node",
+]
 
 
 def run_node(backend: Any, node: Any, operands: list[Any], seed: int) -> Any:
@@ -28,6 +36,8 @@ def run_node(backend: Any, node: Any, operands: list[Any], seed: int) -> Any:
         return getattr(operands[0], function)(*operands[1:], **params)
     if where == "lax":
         return getattr(backend, function)(*operands, **params)
+    if where == "control":
+        return CONTROLS[function](backend, node, operands, seed)
     if function == "constant":
         return backend.array(drawn([seed, params["key"]], node.shape, node.dtype))
     return COMPOSITES[function](backend, *operands, **params)
@@ -61,6 +71,7 @@ def decode_index(index: tuple[Any, ...], operands: Any) -> tuple[Any, ...]:
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {}
+CONTROLS: dict[str, Callable[..., Any]] = {}
 
 
 def composite(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from program_control_nodes import is_control
+from program_control_shrink import (
+    CONSTANTS,
+    constant_like,
+    redirected,
+    replaced,
+    smaller_control,
+    unfolded,
+    without_unused,
+)
 from program_trees import leaves, map_leaves
 from programs import Leaf, Node, Program, Transform, failure
 
@@ -59,15 +69,25 @@ def candidates(program: Program) -> Iterator[Program]:
     for i in reversed(range(len(program.nodes))):
         if program.nodes[i].op == "my.constant":
             continue
+        if is_control(program.nodes[i]):
+            for nodes, moved in unfolded(program.nodes, i, base):
+                outputs = map_leaves(moved, program.outputs)
+                yield clean(replace(program, nodes=nodes, outputs=outputs))
+            for node in smaller_control(program.nodes[i]):
+                yield clean(replace(program, nodes=replaced(program.nodes, i, node)))
+            continue
         for j in program.nodes[i].operands:  # the node's operand in its place
             if _type(program, j) == _type(program, base + i):
                 yield clean(_redirected(program, base + i, j))
         for j in range(base):  # an argument in its place
             if _type(program, j) == _type(program, base + i):
                 yield clean(_redirected(program, base + i, j))
-        yield clean(_with_constant(program, i))
+        if program.nodes[i].dtype in CONSTANTS:
+            constant = constant_like(program.nodes[i], i)
+            yield clean(replace(program, nodes=replaced(program.nodes, i, constant)))
     for t, transform in enumerate(program.transforms):
-        simple = replace(transform, variant=0, closure=False, out_axes="first")
+        plain = 3 if transform.kind == "linear_transpose" and transform.variant == 3 else 0
+        simple = replace(transform, variant=plain, closure=False, out_axes="first")
         if simple != transform:
             kept = (*program.transforms[:t], simple, *program.transforms[t + 1 :])
             yield replace(program, transforms=kept)
@@ -80,33 +100,15 @@ def _type(program: Program, i: int) -> tuple[tuple[int, ...], str]:
 
 
 def _redirected(program: Program, old: int, new: int) -> Program:
-    def swap(i: int) -> int:
-        return new if i == old else i
-
-    nodes = tuple(replace(n, operands=tuple(map(swap, n.operands))) for n in program.nodes)
+    nodes, swap = redirected(program.nodes, old, new)
     return replace(program, nodes=nodes, outputs=map_leaves(swap, program.outputs))
 
 
-def _with_constant(program: Program, i: int) -> Program:
-    old = program.nodes[i]
-    constant = Node("my.constant", (), old.shape, old.dtype, (("key", i),))
-    return replace(program, nodes=(*program.nodes[:i], constant, *program.nodes[i + 1 :]))
-
-
 def clean(program: Program) -> Program:
-    """The program without nodes that no result depends on."""
+    """The program without nodes that no result depends on, in it and in the functions it holds."""
     base = len(list(leaves(program.args)))
-    needed = set(leaves(program.outputs))
-    for i in reversed(range(len(program.nodes))):
-        if base + i in needed:
-            needed.update(program.nodes[i].operands)
-    place = {i: i for i in range(base)}
-    nodes = []
-    for i, node in enumerate(program.nodes):
-        if base + i in needed:
-            place[base + i] = base + len(nodes)
-            nodes.append(replace(node, operands=tuple(place[j] for j in node.operands)))
-    return replace(program, nodes=tuple(nodes), outputs=map_leaves(place.get, program.outputs))
+    nodes, place = without_unused(program.nodes, base, set(leaves(program.outputs)))
+    return replace(program, nodes=nodes, outputs=map_leaves(place.get, program.outputs))
 
 
 def snippet(program: Program) -> str:
@@ -116,7 +118,7 @@ def snippet(program: Program) -> str:
     transforms = "".join(f"        {_short(t)},\n" for t in program.transforms)
     return (
         "from program_backends import jax\n"
-        "from programs import Leaf, Node, Program, Transform, check\n\n"
+        "from programs import Body, Leaf, Node, Program, Transform, check\n\n"
         "program = Program(\n"
         f"    seed={program.seed},\n    args={program.args!r},\n"
         f"    nodes=(\n{nodes}    ),\n    outputs={program.outputs!r},\n"

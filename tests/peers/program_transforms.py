@@ -147,7 +147,10 @@ def _linear_transpose(B: Any, t: Transform, f: Any, args: Any, seed: int) -> Any
     def push(*tangents: Any) -> Any:
         return B.T.jvp(floats, chosen, tangents)[1]
 
-    out = floats(*chosen)
+    if t.variant == 3:
+        out, push = B.T.linearize(floats, *chosen)
+    else:
+        out = floats(*chosen)
     return {"d": B.T.linear_transpose(push, *chosen)([draw.like(x) for x in out]), "out": out}
 
 
