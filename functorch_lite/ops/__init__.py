@@ -245,3 +245,11 @@ __all__ = [
     "window_sum",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What JAX keeps under this name and the library elsewhere."""
+    hint = ""
+    if name.startswith("segment_"):
+        hint = f"; segments are combined by functorch_lite.nn.{name}, this package holds op records"
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

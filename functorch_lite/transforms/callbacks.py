@@ -72,7 +72,10 @@ def _eager(xp: Any, *datas: Any, callback: Host, avals: tuple[Aval, ...], **_: A
     found = []
     for i, (leaf, aval) in enumerate(zip(leaves, avals, strict=True)):
         out = np.asarray(leaf)
-        if out.shape != aval.shape or not np.can_cast(out.dtype, aval.dtype, "same_kind"):
+        number = type(leaf) in (bool, int, float, complex) and np.can_cast(
+            out.dtype, aval.dtype, "same_kind"
+        )
+        if out.shape != aval.shape or not (number or out.dtype == aval.dtype):
             raise ShapeError(
                 f"pure_callback: {name} returned {out.dtype.name}{list(out.shape)} as array {i}, "
                 f"expected {aval.dtype.name}{list(aval.shape)}, as result_shape_dtypes says."

@@ -13,7 +13,10 @@ from functorch_lite.errors import NonConcreteError
 
 __all__ = ["PrimalTracer", "line_of_request", "refuse_conversion", "remedy_for"]
 
-CONVERSIONS = ("numpy.asarray()", "DLPack export", "pickle")
+CONVERSIONS = (
+    "numpy.asarray()", "DLPack export", "pickle", "float()", "complex()", "item()", "tolist()",
+)  # fmt: skip
+"""What turns a value into one without a derivative; bool() and int() have none to lose."""
 
 
 def line_of_request() -> str:

@@ -48,8 +48,8 @@ class custom_vjp(CustomFunction):
             forward rule gets all arguments as the function does, the backward rule gets these
             first.
 
-    Forward mode works too: it is the transpose of the backward rule, which is linear in the
-    cotangent.
+    Forward mode is the transpose of the backward rule, and works where that rule is linear in the
+    cotangent, as the derivative is; a rule that clips it, say, has none.
 
     Raises:
         GradientError: when it is differentiated before rules were given.

@@ -1,6 +1,7 @@
 """What an array is, what becomes one, and how traced values answer Python's protocols."""
 
 import copy
+import math
 import operator
 import pickle
 
@@ -188,11 +189,33 @@ VALUES = {
 X = np.float32(2.5)
 
 
+DROPS_THE_DERIVATIVE = {"float", "complex", "item", "tolist"}
+
+
 @pytest.mark.parametrize("protocol", VALUES)
 @pytest.mark.parametrize("name", CONCRETE)
 def test_differentiated_values_have_a_value(name, protocol):
     ask, want = VALUES[protocol]
-    assert seen_inside(CONCRETE[name], ask, fnp.asarray(X)) == want
+    found = seen_inside(CONCRETE[name], ask, fnp.asarray(X))
+    if protocol in DROPS_THE_DERIVATIVE:
+        assert isinstance(found, errors.NonConcreteError)
+        assert "would drop the derivative" in str(found) and "stop_gradient(x)" in str(found)
+        found = seen_inside(CONCRETE[name], lambda x: ask(fl.stop_gradient(x)), fnp.asarray(X))
+    assert found == want
+
+
+def test_the_derivative_is_not_lost_silently():
+    for f in (math.sin, lambda x: x * math.exp(x), lambda x: float(x) ** 2):
+        with pytest.raises(errors.NonConcreteError, match="would drop the derivative"):
+            fl.grad(f)(1.0)
+
+    def through_a_buffer(x):
+        buffer = np.zeros(3)
+        buffer[0] = x[0]
+        return fnp.asarray(buffer).sum()
+
+    with pytest.raises((errors.NonConcreteError, ValueError, TypeError)):
+        fl.grad(through_a_buffer)(fnp.ones(2))
 
 
 @pytest.mark.parametrize("protocol", VALUES)

@@ -46,7 +46,7 @@ def test_what_the_function_gets_and_returns():
             assert not x.flags.writeable
         assert tree["none"] is None
         assert (scale.dtype, shift.dtype) == (np.float32, np.float64)
-        return {"sum": [tree["a"] + shift], "n": (np.int64(7), None)}
+        return {"sum": [tree["a"] + shift], "n": (np.int32(7), None)}
 
     promised = {"sum": (A,), "n": [fl.ShapeDtypeStruct((), np.int32), None]}
     tree = {"a": A, "b": (X,), "none": None}
@@ -61,6 +61,8 @@ def test_what_the_function_gets_and_returns():
     )
     same(fl.pure_callback(lambda a: fnp.sin(a), FLOAT, S), np.sin(0.3))
     assert fl.pure_callback(lambda a: (), (), S) == ()
+    with pytest.raises(ShapeError, match=r"returned float64\[\] as array 0, expected float32\[\]"):
+        fl.pure_callback(np.float64, fl.ShapeDtypeStruct((), "float32"), S)
 
 
 def test_calls_are_counted_at_run_time():

@@ -185,6 +185,19 @@ def test_finished_lanes_do_not_poison_gradients():
     same(again, sum(hess))
 
 
+def test_finished_lanes_do_not_poison_the_transposed_pullback():
+    """What the loop kept is not differentiated here, only what runs over it."""
+    ns, xs, w = fnp.asarray([0, 1, 4, 2]), f64([1.0, 2.0, 3.0, 4.0]), f64(1.5)
+
+    def pulled(cts):
+        return fl.vmap(lambda x, n, ct: fl.vjp(lambda x: shrink(x, n, w), x)[1](ct)[0])(xs, ns, cts)
+
+    want = [fl.grad(shrink)(x, n, w) for x, n in zip(xs, ns, strict=True)]
+    for transform in (lambda f: f, fl.jit):
+        found = transform(fl.grad(lambda cts: pulled(cts).sum()))(fnp.ones_like(xs))
+        same(found, fnp.stack(want))
+
+
 def test_constants_with_the_axis_of_the_lanes_are_replaced_too():
     def f(c, n):  # infinite at the lane's own constant once it has ended
         def body(s):
