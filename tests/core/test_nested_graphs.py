@@ -188,3 +188,15 @@ def test_equations_keep_their_class():
     graph = fl.make_graph(loops)(X)
     assert all(isinstance(e, Eqn) for e in all_equations(graph))
     assert {"scan", "cond", "while_loop", "call"} <= {e.op.name for e in all_equations(graph)}
+
+
+def test_a_broadcast_summand_is_written_out():
+    """Only a custom rule adds cotangents of different shapes."""
+
+    @fl.custom_vjp
+    def f(x):
+        return x.sum(), x * 1.0
+
+    f.defvjp(lambda x: (f(x), None), lambda _, cts: (cts[0] + cts[1],))
+    found = fl.grad(lambda x: fl.jit(f)(x)[0] * 3.0)(X)
+    np.testing.assert_allclose(found, [3.0, 3.0])

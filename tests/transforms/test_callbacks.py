@@ -61,7 +61,8 @@ def test_what_the_function_gets_and_returns():
     )
     same(fl.pure_callback(lambda a: fnp.sin(a), FLOAT, S), np.sin(0.3))
     assert fl.pure_callback(lambda a: (), (), S) == ()
-    with pytest.raises(ShapeError, match=r"returned float64\[\] as array 0, expected float32\[\]"):
+    words = r"returned float64\[\] as array 0, expected float32\[\]"
+    with pytest.raises(fl.errors.ShapeError, match=words):
         fl.pure_callback(np.float64, fl.ShapeDtypeStruct((), "float32"), S)
 
 

@@ -313,6 +313,18 @@ def test_max_steps_keeps_few_steps():
     check_grads(f, (f64(1.0),), eps=1e-7)
 
 
+def test_max_steps_makes_two_loops_of_about_equal_length():
+    asked = []
+
+    def more(i):
+        fl.debug.callback(lambda: asked.append(1))
+        return i < 100
+
+    lax.while_loop(more, lambda i: i + 1, 0, max_steps=100)
+    outer = 10  # each of them asks once itself, and its inner loop once more than it has steps
+    assert len(asked) == 100 + 2 * outer + 1
+
+
 def test_a_loop_that_does_not_run():
     f = lambda x: lax.while_loop(lambda x: x < 0, lambda x: 1 / (x - x), x)  # noqa: E731
     same(fl.grad(f)(f64(2.0)), f64(1.0))
