@@ -199,4 +199,5 @@ def test_a_broadcast_summand_is_written_out():
 
     f.defvjp(lambda x: (f(x), None), lambda _, cts: (cts[0] + cts[1],))
     found = fl.grad(lambda x: fl.jit(f)(x)[0] * 3.0)(X)
+    assert found.shape == X.shape
     np.testing.assert_allclose(found, [3.0, 3.0])
