@@ -150,9 +150,4 @@ EQUIVALENT: dict[str, str] = {
         "the pullback has its branches from the forward pass, and asks here only for the types of "
         "the results, which all branches share"
     ),
-    **{
-        f"while_loop.vjp: param {key} {words}": "the pullback has these from the forward pass"
-        for key in ("n_consts", "lanes", "mapped")
-        for words in ("plus one", "minus one", "reversed")
-    },
 }  # fmt: skip
