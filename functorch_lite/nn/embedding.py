@@ -5,13 +5,12 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import functorch_lite as fl
 from functorch_lite import numpy as fnp
-from functorch_lite.errors import DtypeError, IndexRangeError, NonConcreteError, ShapeError
+from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.nn import initializers
 from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.ranges import check_range
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -54,7 +53,8 @@ def embedding(ids: Array, weight: Array, padding_idx: int | None = None) -> Arra
         raise ShapeError("nn.embedding: expected a weight of shape [rows, ...]; got ().")
     rows = weight.shape[0]
     padding = _padding_row("embedding", padding_idx, rows)
-    _check_range(ids, rows)
+    remedy = "a larger table, or numpy.clip(ids, 0, rows - 1)"
+    check_range(ids, rows, f"nn.embedding: a table of {rows} rows takes ids", remedy)
     out = weight[ids]
     if padding is None:
         return out
@@ -72,23 +72,6 @@ def _padding_row(name: str, padding_idx: int | None, rows: int) -> int | None:
             f"rows; got {padding_idx}."
         )
     return row + rows if row < 0 else row
-
-
-def _check_range(ids: Array, rows: int) -> None:
-    """Raise if an id that is known lies outside the table."""
-    try:
-        known = np.asarray(fl.device_get(ids))
-    except NonConcreteError:
-        return
-    if known.size:
-        low, high = int(known.min()), int(known.max())
-        if low < 0 or high >= rows:
-            allowed = f"from 0 to {rows - 1}" if rows else "- none, the table is empty -"
-            raise IndexRangeError(
-                f"nn.embedding: expected ids {allowed} for a table of {rows} rows; got "
-                f"{low if low < 0 else high}. Remedy: a larger table, or numpy.clip(ids, 0, "
-                "rows - 1)."
-            )
 
 
 def Embedding(num_embeddings: int, embedding_dim: int, padding_idx: int | None = None) -> Layer:

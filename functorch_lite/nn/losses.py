@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.nn.ranges import check_range
 from functorch_lite.nn.softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ __all__ = ["cross_entropy", "mse_loss"]
 _REDUCTIONS = ("mean", "sum", "none")
 
 
-def cross_entropy(logits: Array, target: Array, reduction: str = "mean") -> Array:
+def cross_entropy(
+    logits: Array, target: Array, reduction: str = "mean", ignore_index: int = -100
+) -> Array:
     """Minus the log-probability of the target classes.
 
     Args:
@@ -24,12 +27,16 @@ def cross_entropy(logits: Array, target: Array, reduction: str = "mean") -> Arra
             log-probabilities.
         target: i[batch, ...], or i[] for one example; class indices.
         reduction: "mean", "sum" or "none" over the examples.
+        ignore_index: a target that stands for no class: such examples have loss 0, and the mean is
+            that of the others.
 
     Returns:
         f[], or an array like ``target`` for "none".
 
     Raises:
         ShapeError: ``target`` has not the shape of ``logits`` without the classes.
+        IndexRangeError: a target is no class. Where targets are traced nobody can say so: then they
+            are clamped, negative ones to the first class.
         DtypeError: ``target`` does not hold integers.
         ValueError: another ``reduction``.
 
@@ -49,9 +56,19 @@ def cross_entropy(logits: Array, target: Array, reduction: str = "mean") -> Arra
             "nn.cross_entropy: expected integer class indices as target; "
             f"got {target.dtype.name}. Remedy: target.astype('int64')."
         )
-    log_probability = log_softmax(logits, axis=axis)
-    chosen = fnp.take_along_axis(log_probability, fnp.expand_dims(target, axis), axis=axis)
-    return _reduce("cross_entropy", -fnp.squeeze(chosen, axis=axis), reduction)
+    counted = target != ignore_index
+    classes = fnp.where(counted, target, 0)
+    count = logits.shape[axis]
+    remedy = f"mark examples without a class with ignore_index, {ignore_index}"
+    check_range(classes, count, f"nn.cross_entropy: {count} classes take targets", remedy)
+    classes = fnp.expand_dims(fnp.clip(classes, 0, max(count - 1, 0)), axis)
+    chosen = fnp.take_along_axis(log_softmax(logits, axis=axis), classes, axis=axis)
+    losses = fnp.where(counted, -fnp.squeeze(chosen, axis=axis), 0)
+    reduced = _reduce("cross_entropy", losses, reduction)
+    if reduction == "mean":
+        share = losses.size / fnp.sum(counted, dtype="float32")
+        reduced = reduced * share.astype(losses.dtype)
+    return reduced
 
 
 def mse_loss(prediction: Array, target: Array, reduction: str = "mean") -> Array:

@@ -72,7 +72,7 @@ def test_ids_outside_the_table():
     weight = fnp.asarray(TABLE)
     for wrong in (5, -1, -6):
         with pytest.raises(
-            IndexRangeError, match=f"expected ids from 0 to 4 for a table of 5 rows; got {wrong}"
+            IndexRangeError, match=f"a table of 5 rows takes ids from 0 to 4; got {wrong}"
         ):
             nn.embedding(fnp.asarray([0, wrong]), weight)
         with pytest.raises(IndexRangeError):  # known though the table is traced
@@ -81,7 +81,7 @@ def test_ids_outside_the_table():
             fl.jit(lambda w, i=wrong: nn.embedding(fnp.asarray([i]), w))(weight)
     traced = fl.jit(nn.embedding)(fnp.asarray([9, -1, -99]), weight)
     assert (traced == weight[fnp.asarray([4, 4, 0])]).all()
-    with pytest.raises(IndexRangeError, match="the table is empty"):
+    with pytest.raises(IndexRangeError, match="none, there are no rows"):
         nn.embedding(fnp.asarray([0]), fnp.zeros((0, 3)))
 
 

@@ -130,6 +130,38 @@ def test_cross_entropy(shape, reduction, rng):
 
 @pytest.mark.peers
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("ignored", [{}, {"ignore_index": 1}])
+def test_cross_entropy_of_examples_without_a_class(reduction, ignored, rng):
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    logits = 3 * rng.standard_normal((6, 3))
+    for target in ([0, -100, 2, 1, 1, -100], [1] * 6, [-100] * 6):
+        if ignored:
+            target = [1 if t == -100 else t for t in target]
+        x = torch.tensor(logits, requires_grad=True)
+        expected = torch.nn.functional.cross_entropy(
+            x, torch.tensor(target), reduction=reduction, **ignored
+        )
+        expected.sum().backward()
+
+        def ours(logits, target=target):
+            return nn.cross_entropy(logits, fnp.asarray(target), reduction, **ignored)
+
+        for f in (ours, fl.jit(ours)):
+            out, pull = fl.vjp(f, fnp.asarray(logits))
+            np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-12)
+            gradient = np.nan_to_num(np.asarray(pull(fnp.ones_like(out))[0]))
+            np.testing.assert_allclose(gradient, np.nan_to_num(x.grad.numpy()), atol=1e-12)
+
+
+def test_cross_entropy_refuses_what_is_no_class():
+    logits = fnp.zeros((2, 3))
+    for wrong in (3, -1, -7):
+        with pytest.raises(errors.IndexRangeError, match=f"3 classes .* 0 to 2; got {wrong}"):
+            nn.cross_entropy(logits, fnp.asarray([0, wrong]))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_mse_loss(reduction, rng):
     torch = pytest.importorskip("torch", exc_type=ImportError)
     x, y = rng.standard_normal((2, 4, 3))
