@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functorch_lite.core import tree
+from functorch_lite.core.trace import function_name
 from functorch_lite.errors import AxisError, CarryTypeError, ShapeError, TransformError
+from functorch_lite.lax.user_functions import LACKS_RETURN, guarded, structure_text
 from functorch_lite.ops import concatenate, flip, reshape
 from functorch_lite.ops import slice as block
 from functorch_lite.transforms.arguments import Flat, check_callable
@@ -40,7 +42,8 @@ def associative_scan(
     Source: ``jax.lax.associative_scan``; the odd-even recursion of Blelloch (1990), Prefix sums and
     their applications.
     """
-    check_callable(fn, "associative_scan")
+    check_callable(fn, "associative_scan", "fn", "associative_scan(fn, elems)")
+    call = guarded(fn, "fn(a, b)", f"associative_scan of {function_name(fn)}")
     flat = Flat(elems, lambda: tree.leaf_names(elems, "elems"), "associative_scan")
     if not flat.arrays:
         raise TransformError("associative_scan: elems has no arrays. Pass at least one.")
@@ -60,11 +63,13 @@ def associative_scan(
         )
 
     def combine(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
-        out, found = tree.flatten(fn(flat.unflatten(a), flat.unflatten(b)))
+        value = call(flat.unflatten(a), flat.unflatten(b))
+        out, found = tree.flatten(value)
         if found != flat.treedef:
+            remedy = LACKS_RETURN if value is None else "Return it in the containers of a and b."
             raise CarryTypeError(
-                f"associative_scan: fn returns the structure {found}, expected that of its "
-                f"arguments, {flat.treedef}"
+                f"associative_scan: fn(a, b) returns {structure_text(found)}, expected "
+                f"{structure_text(flat.treedef)} like its arguments. {remedy}"
             )
         for have, want, name in zip(out, a, names, strict=True):
             if (have.shape, have.dtype) != (want.shape, want.dtype):

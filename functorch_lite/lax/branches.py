@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from functorch_lite.core import tree
@@ -14,12 +14,13 @@ from functorch_lite.core.dtypes import (
     is_complex,
     is_integer,
 )
-from functorch_lite.core.trace import function_name, state
+from functorch_lite.core.trace import state
 from functorch_lite.errors import CarryTypeError, DtypeError, ShapeError, TransformError
 from functorch_lite.lax.carry import joined_dtype
+from functorch_lite.lax.user_functions import LACKS_RETURN, guarded, named, structure_text
 from functorch_lite.numpy.convert import as_array, cast, const
 from functorch_lite.ops import ne
-from functorch_lite.transforms.arguments import Flat, check_callable, leaf_paths
+from functorch_lite.transforms.arguments import Flat, check_callable, describe_tree, leaf_paths
 from functorch_lite.transforms.cond import cond as _cond
 from functorch_lite.transforms.structured import Staged, share_captures, stage_tree, type_text
 
@@ -49,8 +50,12 @@ def cond(pred: Any, true_fun: Any, false_fun: Any, *operands: Any, operand: Any 
 
     Source: ``jax.lax.cond``.
     """
-    check_callable(true_fun, "cond")
-    check_callable(false_fun, "cond")
+    call = (
+        "cond(pred, true_fun, false_fun, *operands), or numpy.where(pred, a, b) to choose between "
+        "values"
+    )
+    check_callable(true_fun, "cond", "true_fun", call)
+    check_callable(false_fun, "cond", "false_fun", call)
     if operand is not None:
         if operands:
             raise TransformError("cond: pass operands by position or operand= by keyword, not both")
@@ -64,7 +69,8 @@ def cond(pred: Any, true_fun: Any, false_fun: Any, *operands: Any, operand: Any 
     if is_complex(x.dtype):
         raise DtypeError("cond: pred must be a bool or a real number, got complex. Compare first.")
     truth = x if is_bool(x.dtype) else ne(x, const(0, x.dtype))
-    return _choose("cond", cast(truth, int32), [false_fun, true_fun], operands, [1, 0])
+    roles = ["false_fun", "true_fun"]
+    return _choose("cond", cast(truth, int32), [false_fun, true_fun], operands, [1, 0], roles)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
@@ -87,32 +93,49 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
     Source: ``jax.lax.switch``.
     """
+    if not isinstance(branches, Iterable):
+        raise TransformError(
+            f"switch: branches must be a sequence of functions, got {describe_tree(branches)}. "
+            "Write switch(index, [f, g], *operands)."
+        )
     functions = list(branches)
     if not functions:
         raise TransformError("switch: needs at least one branch, got an empty sequence")
-    for f in functions:
-        check_callable(f, "switch")
+    for i, f in enumerate(functions):
+        check_callable(f, "switch", f"branches[{i}]", "switch(index, [f, g], *operands)")
     x = as_array(index, "switch", "index")
     if x.shape != () or not is_integer(x.dtype):
         raise DtypeError(
             f"switch: index must be an integer of shape (), got {x.aval.short()}. For a bool use "
             "cond; convert a whole float with .astype(int)."
         )
-    return _choose("switch", x, functions, operands, range(len(functions)))
+    roles = [f"branch {i}" for i in range(len(functions))]
+    return _choose("switch", x, functions, operands, range(len(functions)), roles)
 
 
 def _choose(
-    name: str, index: Any, functions: Sequence[Any], operands: Any, order: Sequence[int]
+    name: str,
+    index: Any,
+    functions: Sequence[Any],
+    operands: Any,
+    order: Sequence[int],
+    roles: Sequence[str],
 ) -> Any:
+    who = [named(role, f) for role, f in zip(roles, functions, strict=True)]
+    given = ", ".join(f"operand{i}" for i in range(len(operands)))
+    calls = [
+        guarded(f, f"{_argument(role)}({given})", f"{w} of {name}")
+        for f, role, w in zip(functions, roles, who, strict=True)
+    ]
     if state.disable_jit and not isinstance(index, Tracer):
-        return functions[min(max(int(index), 0), len(functions) - 1)](*operands)
+        return calls[min(max(int(index), 0), len(calls) - 1)](*operands)
     flat = Flat(operands, lambda: leaf_paths(functions[0], operands), name)
     avals = [Aval(x.shape, x.dtype, w) for x, w in zip(flat.arrays, flat.weak, strict=True)]
     staged: list[Any] = [None] * len(functions)
     for i in order:
         names = leaf_paths(functions[i], operands)
-        staged[i] = stage_tree(functions[i], _label(name, functions[i]), flat.treedef, avals, names)
-    dtypes = _joined(name, functions, staged, order)
+        staged[i] = stage_tree(calls[i], f"{who[i]} of {name}", flat.treedef, avals, names)
+    dtypes = _joined(name, [who[i] for i in order], [staged[i] for i in order])
     graphs, captured = share_captures(
         [s.as_types(dtypes) for s in staged], [s.free for s in staged]
     )
@@ -120,41 +143,58 @@ def _choose(
     return tree.unflatten(staged[order[0]].tree, outs)
 
 
-def _label(name: str, f: Any) -> str:
-    return f"the branch {function_name(f)} of {name}"
+def _argument(role: str) -> str:
+    """A role as the argument that it is: ``branches[0]`` for "branch 0"."""
+    kind, _, number = role.partition(" ")
+    return f"branches[{number}]" if number else kind
 
 
-def _joined(
-    name: str, functions: Sequence[Any], staged: Sequence[Staged], order: Sequence[int]
-) -> list[Any]:
+def _joined(name: str, who: Sequence[str], staged: Sequence[Staged]) -> list[Any]:
     """The dtypes that all branches return: Python numbers adapt to arrays."""
-    first = staged[order[0]]
-    for i in order[1:]:
-        other = staged[i]
+    first = staged[0]
+    for other, f in zip(staged[1:], who[1:], strict=True):
         if other.tree != first.tree:
+            nothing = tree.structure(None) in (first.tree, other.tree)
+            remedy = LACKS_RETURN if nothing else "Return the same containers from every branch."
             raise CarryTypeError(
-                f"{name}: {function_name(functions[order[0]])} returns the structure {first.tree}, "
-                f"{function_name(functions[i])} returns {other.tree}. Return the same containers "
-                "from every branch."
+                f"{name}: the branches return different structures: "
+                f"{structure_text(first.tree)} by {who[0]}, {structure_text(other.tree)} by {f}. "
+                f"{remedy}"
             )
     paths = tree.leaf_names(tree.unflatten(first.tree, list(range(len(first.avals)))), "output")
     dtypes = []
     for k, path in enumerate(paths):
-        column = [staged[i].avals[k] for i in order]
+        column = [s.avals[k] for s in staged]
         dtype, _ = joined_dtype(*column)
         fits = all(a.shape == column[0].shape and (a.weak or a.dtype == dtype) for a in column)
         if not fits:
-            listed = ", ".join(
-                f"{type_text(a)} by {function_name(functions[i])}"
-                for i, a in zip(order, column, strict=True)
-            )
-            remedy = (
-                f"Convert with .astype({dtype.name!r})."
-                if all(a.shape == column[0].shape for a in column)
-                else "Broadcast or reshape so that the shapes agree."
-            )
+            listed = ", ".join(f"{type_text(a)} by {f}" for a, f in zip(column, who, strict=True))
             raise CarryTypeError(
-                f"{name}: the branches return different types at {path}: {listed}. {remedy}"
+                f"{name}: the branches return different types at {path}: {listed}. "
+                f"{_remedy(column, who, dtype)}"
             )
         dtypes.append(dtype)
     return dtypes
+
+
+def _remedy(column: Sequence[Aval], who: Sequence[str], dtype: Any) -> str:
+    """How branches come to return one type."""
+    numbers = [f for a, f in zip(column, who, strict=True) if a.weak]
+    strong = {a for a in column if not a.weak}
+    if any(a.shape != column[0].shape for a in column):
+        if len(strong) == 1 and not any(a.shape for a in column if a.weak):
+            (kept,) = strong
+            full = f"numpy.full({kept.shape}, value, {kept.dtype.name!r})"
+            return f"Return {full} from {' and '.join(numbers)}."
+        return "Broadcast or reshape so that the shapes agree."
+    odd = [f for a, f in zip(column, who, strict=True) if not a.weak and a.dtype != dtype]
+    truth = any(is_bool(a.dtype) for a in column)  # maybe a Python bool, which has no methods
+    how = f"numpy.asarray(value, {dtype.name!r})" if truth else f".astype({dtype.name!r})"
+    text = f"Convert what {' and '.join(odd)} returns with {how}"
+    if not numbers or len({a.dtype for a in strong}) != 1:
+        return f"{text}."
+    kept = min(strong, key=str)
+    return (
+        f"{text}, or return numpy.asarray(value, {kept.dtype.name!r}), or a number of that kind, "
+        f"from {' and '.join(numbers)}."
+    )

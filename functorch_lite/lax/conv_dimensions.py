@@ -162,15 +162,17 @@ def as_pairs(padding: Any, count: int) -> tuple[tuple[int, int], ...]:
     Raises:
         ValueError: not ``count`` pairs of integers.
     """
+    pads: tuple[tuple[int, int], ...] | None
     try:
         pads = tuple((operator.index(low), operator.index(high)) for low, high in padding)
     except (TypeError, ValueError):
-        pads = ()
-        count = -1
-    if len(pads) != count:
+        pads = None
+    if pads is None or len(pads) != count:
+        n = padding if isinstance(padding, int) else 1
         raise ValueError(
             "lax convolution: padding must be 'VALID', 'SAME', 'SAME_LOWER' or a pair (low, high) "
-            f"per spatial dimension; got {padding!r}."
+            f"per spatial dimension; got {padding!r}. Remedy: padding={[(n, n)] * count}, for "
+            "example."
         )
     return pads
 

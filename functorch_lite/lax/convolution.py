@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from functorch_lite import ops
@@ -107,11 +108,16 @@ def _operands(lhs: Any, rhs: Any, dtype: Any) -> tuple[Array, Array]:
 def _factors(name: str, value: Any, ndim: int) -> tuple[int, ...]:
     if value is None:
         return (1,) * ndim
+    if not isinstance(value, Iterable):
+        raise TypeError(
+            f"lax.conv_general_dilated: {name} must be a sequence of {ndim} ints, one per spatial "
+            f"dimension; got {value!r}. Remedy: {name}={(value,) * ndim}."
+        )
     found = tuple(map(operator.index, value))
     if len(found) != ndim or min(found, default=1) < 1:
         raise ShapeError(
             f"lax.conv_general_dilated: {name} must have a positive entry for each of the {ndim} "
-            f"spatial dimensions; got {found}."
+            f"spatial dimensions; got {found}. Remedy: {name}={(1,) * ndim} leaves all as they are."
         )
     return found
 
@@ -130,14 +136,19 @@ def _check_groups(x: tuple[int, ...], w: tuple[int, ...], features: int, batches
     ):
         if size % count:
             raise ShapeError(
-                f"lax.conv_general_dilated: the {size} {what} are no multiple of {name}={count}."
+                f"lax.conv_general_dilated: the {size} {what} are no multiple of {name}={count}. "
+                f"Remedy: {name}={math.gcd(size, count)}, or {size + -size % count} {what}."
             )
     if x[1] != w[1] * features:
+        if w[1] and x[1] % w[1] == 0 and w[0] % (x[1] // w[1]) == 0 and batches == 1:
+            remedy = f"feature_group_count={x[1] // w[1]}, which fits these operands; or"
+        else:
+            remedy = f"a rhs of shape ({w[0]}, {x[1] // features}, *window); or"
         raise ShapeError(
             f"lax.conv_general_dilated: rhs must have {x[1] // features} input channels, the "
             f"{x[1]} of lhs divided by feature_group_count={features}; it has {w[1]}. Remedy: "
-            "check dimension_numbers, by which lhs is (batch, channels, *spatial) and rhs "
-            "(outputs, channels, *window)."
+            f"{remedy} check dimension_numbers, by which lhs is (batch, channels, *spatial) and "
+            "rhs (outputs, channels, *window)."
         )
 
 

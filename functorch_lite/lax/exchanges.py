@@ -18,7 +18,7 @@ import numpy as np
 from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import int32
-from functorch_lite.errors import IndexRangeError, ShapeError, TransformError
+from functorch_lite.errors import IndexRangeError, NonConcreteError, ShapeError, TransformError
 from functorch_lite.lax.collectives import (
     AxisName,
     apply_over,
@@ -254,7 +254,7 @@ def ppermute(x: Any, axis_name: AxisName, perm: Iterable[tuple[int, int]]) -> An
     Array([2, 0, 1], dtype=int64)
     """
     axes = named_axes(axis_name, "ppermute")
-    pairs = tuple((operator.index(at), operator.index(to)) for at, to in perm)
+    pairs = _as_pairs(perm, math.prod(size for _, size in axes), axis_name)
     if len(axes) == 1:
         return over_tree("ppermute", x, lambda v: apply_over(ops.ppermute, v, axes[0], perm=pairs))
     count = math.prod(size for _, size in axes)
@@ -268,6 +268,29 @@ def ppermute(x: Any, axis_name: AxisName, perm: Iterable[tuple[int, int]]) -> An
         return _row(_gathered(leaf, axes, None), mine)
 
     return over_tree("ppermute", x, one)
+
+
+def _as_pairs(perm: Any, count: int, axis_name: AxisName) -> tuple[tuple[int, int], ...]:
+    """The pairs of a ``ppermute`` along an axis of ``count`` positions."""
+    try:
+        pairs = tuple((operator.index(at), operator.index(to)) for at, to in perm)
+    except NonConcreteError:
+        raise
+    except (TypeError, ValueError):
+        raise TransformError(
+            f"lax.ppermute: perm must be a sequence of pairs (source, destination) of ints; got "
+            f"{perm!r}. Remedy: [(i, (i + 1) % {count}) for i in range({count})] hands every value "
+            "to the next position."
+        ) from None
+    for pair in pairs:
+        for what, at in zip(("source", "destination"), pair, strict=True):
+            if not 0 <= at < count:
+                raise ShapeError(
+                    f"lax.ppermute: {what} {at} of the pair {pair} is outside axis {axis_name!r}, "
+                    f"whose positions go from 0 to {count - 1}. Remedy: take positions modulo "
+                    f"{count}."
+                )
+    return pairs
 
 
 def _row(x: Array, at: Array) -> Array:

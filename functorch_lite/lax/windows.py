@@ -50,6 +50,13 @@ def _per_axis(fun: str, what: str, given: Any, ndim: int) -> tuple[int, ...]:
 
 def _pads(fun: str, padding: Any, sizes: Sequence[Axis]) -> tuple[tuple[int, int], ...]:
     """(low, high) per axis, from pairs or from one of XLA's words."""
+    if isinstance(padding, int):
+        listed = ", ".join([f"({padding}, {padding})"] * len(sizes))
+        raise TypeError(
+            f"lax.{fun}: padding must be 'SAME', 'SAME_LOWER', 'VALID' or one (low, high) pair for "
+            f"each of the {len(sizes)} axes of the operand; got {padding}. Remedy: padding="
+            f"[{listed}], with (0, 0) for axes that get none."
+        )
     if not isinstance(padding, str):
         pairs = tuple(tuple(map(operator.index, pair)) for pair in padding)
         if len(pairs) != len(sizes) or any(len(pair) != 2 for pair in pairs):

@@ -44,9 +44,13 @@ LSTM, is data and not state: its size depends on the batch, and it starts anew w
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.random.keys import check_key
 
 __all__ = ["Layer", "as_layer"]
 
@@ -91,16 +95,24 @@ class Layer:
     ) -> None:
         if takes is None:
             takes = _SPECIAL.intersection(inspect.signature(apply).parameters)
-        self.init = init
-        self.apply = apply
         self.name = getattr(apply, "__name__", "layer") if name is None else name
         self.takes = takes
         self.children = children
+        self.init = _init_of(self, init)
+        self.apply = _apply_of(self, apply)
 
     @property
     def stateful(self) -> bool:
         """Whether ``init`` and ``apply`` return pairs with the state second."""
         return "state" in self.takes
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: a layer holds no parameters."""
+        init, apply = _forms(self)
+        raise TypeError(
+            f"nn.{self.name}: a layer is not called itself, because it holds no parameters. "
+            f"Remedy: {apply}, with {init}."
+        )
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         yield self.init
@@ -108,6 +120,50 @@ class Layer:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def _forms(layer: Layer) -> tuple[str, str]:
+    """How the functions of a layer are called."""
+    state = ", state" if layer.stateful else ""
+    extra = ", key=key" * ("key" in layer.takes) + ", train=True" * ("train" in layer.takes)
+    return (
+        f"params{state} = layer.init(key)",
+        f"out{state} = layer.apply(params, x{state}{extra})",
+    )
+
+
+def _init_of(layer: Layer, init: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's ``init``, which names the layer where it gets something else than a key."""
+
+    @functools.wraps(init)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return init(*args, **kwargs)
+        except (DtypeError, ShapeError):
+            key = args[0] if args else kwargs.get("key")
+            check_key(f"nn.{layer.name}.init", key)
+            raise
+
+    return checked
+
+
+def _apply_of(layer: Layer, apply: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's ``apply``, which says how it is called where it gets other arguments."""
+
+    @functools.wraps(apply)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return apply(*args, **kwargs)
+        except TypeError:
+            try:
+                inspect.signature(apply).bind(*args, **kwargs)
+            except TypeError as problem:
+                wrong = str(problem)
+            else:
+                raise
+        raise TypeError(f"nn.{layer.name}.apply: {wrong}. Remedy: {_forms(layer)[1]}.")
+
+    return checked
 
 
 def as_layer(layer: Layer | Callable[[Any], Any]) -> Layer:

@@ -39,6 +39,14 @@ Size = int | Sequence[int]
 def sizes_for(name: str, what: str, given: Any, count: int, least: int) -> tuple[int, ...]:
     """One int per pooled axis from an int or a sequence."""
     many = isinstance(given, (tuple, list))
+    if any(isinstance(size, (str, float)) for size in (given if many else (given,))):
+        remedy = f"{what}=1, for example"
+        if isinstance(given, str):
+            remedy += "; lax.reduce_window and lax.reduce_window_max take padding='SAME'"
+        raise TypeError(
+            f"nn.{name}: expected {what} to be an int or {count} of them; got {given!r}. Remedy: "
+            f"{remedy}."
+        )
     sizes = tuple(map(operator.index, given if many else (given,)))
     sizes = sizes * count if len(sizes) == 1 else sizes
     if len(sizes) != count:

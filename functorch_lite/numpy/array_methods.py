@@ -255,8 +255,14 @@ def _astype(self: Array, dtype: Any, copy: bool = True, device: Any = None) -> A
     return logic.astype(self, dtype, copy=copy, device=device)
 
 
-def _view(self: Array, dtype: Any) -> Array:
+def _view(self: Array, dtype: Any, *sizes: Any) -> Array:
     """The same bits read as another dtype of the same width."""
+    if sizes or isinstance(dtype, (int, tuple, list)):
+        shape = ", ".join(map(str, dtype if isinstance(dtype, (tuple, list)) else (dtype, *sizes)))
+        raise TypeError(
+            f"x.view(dtype) reads the bits of x as another dtype; got the sizes {shape}. Remedy: "
+            f"x.reshape({shape}) gives another shape."
+        )
     return ops.bitcast(self, dtype=canonical(dtype))
 
 

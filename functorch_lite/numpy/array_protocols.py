@@ -107,7 +107,11 @@ def _contains(self: Array, item: Any) -> bool:
 
 
 def _setitem(self: Array, index: Any, value: Any) -> None:
-    line = _rewritten(sys._getframe(1)) or f"x = x.at[{_text(index)}].set({_text(value)})"
+    line = _rewritten(sys._getframe(1))
+    if line is None:
+        line = f"x = x.at[{_index_text(index)}].set({_value_text(value)})"
+        if isinstance(value, Tracer):  # perhaps what x[index] += value computed
+            line += ", or .add(...) for +="
     raise ImmutableError(f"arrays never change, so x[...] = value is not possible. Write: {line}")
 
 
@@ -151,16 +155,33 @@ def _rewritten(frame: FrameType | None) -> str | None:
     return f"{name} = {name}.at[{index}].{verb}({ast.unparse(node.value)})"
 
 
-def _text(x: Any) -> str:
-    if isinstance(x, tuple):
-        return ", ".join(map(_text, x))
+def _index_text(index: Any) -> str:
+    """An index as it is written; arrays by their names, or as i, j, k."""
+    letters = iter("ijklmn")
+    if not isinstance(index, tuple):
+        return _text(index, letters)
+    return ", ".join(_text(part, letters) for part in index)
+
+
+def _value_text(value: Any) -> str:
+    return _text(value, iter(()))
+
+
+def _text(x: Any, letters: Iterator[str]) -> str:
     if isinstance(x, slice):
-        parts = ["" if p is None else _text(p) for p in (x.start, x.stop, x.step)]
+        parts = ["" if p is None else _text(p, letters) for p in (x.start, x.stop, x.step)]
         return ":".join(parts if x.step is not None else parts[:2])
     if x is Ellipsis:
         return "..."
+    if isinstance(x, Array):
+        name = getattr(getattr(x, "_var", None), "name", None)
+        if name and name.isidentifier() and name != "x":
+            return str(name)
+        if x.ndim or isinstance(x, Tracer):
+            return next(letters, "value")
+        x = x.item()
     text = repr(x)
-    return text if len(text) <= 40 and "\n" not in text else "value"
+    return text if len(text) <= 40 and "\n" not in text else next(letters, "value")
 
 
 # ---------------------------------------------------------------------------------------- printing

@@ -114,6 +114,7 @@ def per_array(
         return state
 
     def update(grads: Any, state: dict[str, Any], params: Any) -> tuple[Any, dict[str, Any]]:
+        _check_state(name, slots, grads, state, params)
         leaves, structure = tree.flatten(params)
         grad_leaves = _matching_leaves(name, "grads", grads, params, structure)
         slot_leaves = {
@@ -156,6 +157,32 @@ def check_settings(name: str, **settings: Any) -> None:
     for setting, value in settings.items():
         if not callable(value) and not value >= 0:
             raise ValueError(f"optim.{name}: expected {setting} >= 0; got {value}.")
+
+
+def _check_state(name: str, slots: Mapping[str, Any], grads: Any, state: Any, params: Any) -> None:
+    """Raise unless the state is where it belongs."""
+    keys = {"step", *slots}
+
+    def is_state(x: Any) -> bool:
+        return isinstance(x, Mapping) and keys <= x.keys()
+
+    if is_state(state):
+        return
+    places = [what for what, x in (("grads", grads), ("params", params)) if is_state(x)]
+    if places:
+        raise TreeError(
+            f"optim.{name}: the state came in the place of {places[0]}. The order is "
+            "update(grads, state, params)."
+        )
+    got = (
+        f"a dict with the keys {list(state)}"[:80]
+        if isinstance(state, dict)
+        else f"a {type(state).__name__}"
+    )
+    raise TreeError(
+        f"optim.{name}: expected state to be a dict with the keys {sorted(keys)}; got {got}. "
+        "Remedy: state = init(params), then update(grads, state, params)."
+    )
 
 
 def _as_dtype(value: Any, dtype: Any) -> Any:

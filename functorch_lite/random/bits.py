@@ -9,7 +9,7 @@ import numpy as np
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical
 from functorch_lite.errors import DtypeError
-from functorch_lite.random.keys import as_shape, draw_words
+from functorch_lite.random.keys import as_shape, check_key, draw_words
 
 __all__ = ["bits"]
 
@@ -34,6 +34,7 @@ def bits(key: Array, shape: Any = (), dtype: Any = "uint32") -> Array:
 
     Source: ``jax.random.bits``; the two output words of a counter are xor-ed for 32 bits and fewer.
     """
+    check_key("random.bits", key)
     dtype = canonical(dtype)
     if dtype.kind != "u":
         raise DtypeError(f"random.bits: expected an unsigned integer dtype; got {dtype.name}.")

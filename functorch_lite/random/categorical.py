@@ -11,7 +11,7 @@ from functorch_lite.core.array import Array
 from functorch_lite.core.aval import describe
 from functorch_lite.core.dtypes import bfloat16, float16, float32, float64, is_float
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
-from functorch_lite.random.keys import as_shape
+from functorch_lite.random.keys import as_shape, check_key
 from functorch_lite.random.uniform import float_dtype, uniform
 
 __all__ = ["categorical", "gumbel"]
@@ -44,6 +44,7 @@ def gumbel(key: Array, shape: Any = (), dtype: Any = None) -> Array:
 
     Source: ``jax.random.gumbel`` in its mode "low": -log(-log(u)) for u uniform over (0, 1).
     """
+    check_key("random.gumbel", key)
     dtype = float_dtype("random.gumbel", dtype)
     u = uniform(key, shape, dtype, minval=fnp.asarray(_TINY[dtype], dtype), maxval=1.0)
     return -fnp.log(-fnp.log(u))
@@ -74,6 +75,7 @@ def categorical(key: Array, logits: Any, axis: int = -1, shape: Any = None) -> A
     Source: ``jax.random.categorical``: the Gumbel-max trick.
     """
     name = "random.categorical"
+    check_key(name, key)
     logits = fnp.asarray(logits)
     if not is_float(logits.dtype):
         raise DtypeError(f"{name}: expected floating-point logits; got {describe(logits)}.")

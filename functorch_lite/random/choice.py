@@ -15,7 +15,7 @@ from functorch_lite.core.dtypes import is_float, is_integer, uint32
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 from functorch_lite.random.bits import draw_bits
 from functorch_lite.random.categorical import gumbel
-from functorch_lite.random.keys import as_shape, split
+from functorch_lite.random.keys import as_shape, check_key, split
 from functorch_lite.random.randint import randint
 from functorch_lite.random.uniform import uniform
 
@@ -44,6 +44,7 @@ def permutation(key: Array, x: Any, axis: int = 0, independent: bool = False) ->
 
     Source: ``jax.random.permutation``: repeated stable sorting by random 32-bit numbers.
     """
+    check_key("random.permutation", key)
     x = _population("random.permutation", x)
     axis = _axis("random.permutation", axis, x.ndim)
     if independent or x.ndim == 1:
@@ -80,6 +81,7 @@ def choice(
     Source: ``jax.random.choice``; without replacement and with ``p``, the Gumbel top-k trick.
     """
     name = "random.choice"
+    check_key(name, key)
     shape = as_shape(name, shape)
     is_range = not fnp.asarray(a).ndim
     a = _population(name, a)

@@ -82,6 +82,7 @@ def split(key: Array, num: int | tuple[int, ...] = 2) -> Array:
 
     Source: ``jax.random.split``.
     """
+    check_key("random.split", key)
     words = draw_words("random.split", key, as_shape("random.split", num))
     return _pair(words)
 
@@ -139,16 +140,28 @@ def draw_words(name: str, key: Array, shape: tuple[int, ...]) -> Array:
 
 def key_words(name: str, key: Any) -> tuple[Array, Array]:
     """The two words of a key, u32[] each; says what came if it is not a key."""
+    check_key(name, key)
+    if not isinstance(key, Array):
+        key = fnp.asarray(key)
+    return key[0], key[1]
+
+
+def check_key(name: str, key: Any) -> None:
+    """Raise unless ``key`` is a key; ``name`` is the function that the user called."""
     remedy = "make a key with random.key(seed), fresh ones with random.split(key)"
+    if isinstance(key, int) and not isinstance(key, bool):
+        remedy = (
+            f"make a key with random.key(seed), here random.key({key}), fresh ones with "
+            "random.split(key)"
+        )
+    elif isinstance(key, (tuple, list)):
+        remedy = f"the key comes first, {name}(key, ...); random.key(0) makes one"
     if not hasattr(key, "shape") or not hasattr(key, "dtype") or key.dtype != "uint32":
         raise DtypeError(f"{name}: expected a key (u32[2]); got {describe(key)}. Remedy: {remedy}.")
     if tuple(key.shape) != (2,):
         if tuple(key.shape)[-1:] == (2,):
             remedy = "map over an array of keys with vmap, or choose one by indexing"
         raise ShapeError(f"{name}: expected a key (u32[2]); got {describe(key)}. Remedy: {remedy}.")
-    if not isinstance(key, Array):
-        key = fnp.asarray(key)
-    return key[0], key[1]
 
 
 def as_shape(name: str, shape: Any) -> tuple[int, ...]:

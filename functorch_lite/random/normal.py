@@ -12,7 +12,7 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical, complex64, float32, float64, is_complex
 from functorch_lite.errors import ShapeError
-from functorch_lite.random.keys import as_shape, split
+from functorch_lite.random.keys import as_shape, check_key, split
 from functorch_lite.random.uniform import bound, float_dtype, uniform
 
 __all__ = ["normal", "truncated_normal"]
@@ -41,6 +41,7 @@ def normal(key: Array, shape: Any = (), dtype: Any = None) -> Array:
 
     Source: ``jax.random.normal``: sqrt(2) erfinv(u) for u uniform over (-1, 1).
     """
+    check_key("random.normal", key)
     if dtype is not None and is_complex(canonical(dtype)):
         return _complex_normal(key, shape, canonical(dtype))
     dtype = float_dtype("random.normal", dtype)
@@ -86,6 +87,7 @@ def truncated_normal(
     Source: ``jax.random.truncated_normal``: the inverse of the distribution function.
     """
     name = "random.truncated_normal"
+    check_key(name, key)
     dtype = float_dtype(name, dtype)
     if shape is None:
         shapes = tuple(fnp.asarray(lower).shape), tuple(fnp.asarray(upper).shape)

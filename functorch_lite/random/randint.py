@@ -12,7 +12,7 @@ from functorch_lite.core.aval import describe
 from functorch_lite.core.dtypes import canonical, default_int, int32, is_integer
 from functorch_lite.errors import DtypeError
 from functorch_lite.random.bits import draw_bits
-from functorch_lite.random.keys import as_shape, split
+from functorch_lite.random.keys import as_shape, check_key, split
 from functorch_lite.random.uniform import bound
 
 __all__ = ["randint"]
@@ -47,6 +47,7 @@ def randint(key: Array, shape: Any, minval: Any, maxval: Any, dtype: Any = None)
     Source: ``jax.random.randint``.
     """
     name = "random.randint"
+    check_key(name, key)
     dtype = default_int() if dtype is None else canonical(dtype)
     if not is_integer(dtype):
         raise DtypeError(f"{name}: expected an integer dtype; got {dtype.name}.")

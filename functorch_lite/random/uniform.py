@@ -21,7 +21,7 @@ from functorch_lite.core.dtypes import (
 )
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.random.bits import draw_bits
-from functorch_lite.random.keys import as_shape
+from functorch_lite.random.keys import as_shape, check_key
 
 __all__ = ["bernoulli", "uniform"]
 
@@ -61,6 +61,7 @@ def uniform(
 
     Source: ``jax.random.uniform``: random mantissa bits under the exponent of 1.0, minus 1.
     """
+    check_key("random.uniform", key)
     dtype = float_dtype("random.uniform", dtype)
     shape = as_shape("random.uniform", shape)
     unit = unit_interval("random.uniform", key, shape, dtype)
@@ -92,6 +93,7 @@ def bernoulli(key: Array, p: Any = 0.5, shape: Any = None) -> Array:
 
     Source: ``jax.random.bernoulli``: a uniform number of the dtype of ``p`` compared with ``p``.
     """
+    check_key("random.bernoulli", key)
     p = fnp.asarray(p)
     if not is_float(p.dtype):
         raise DtypeError(

@@ -116,9 +116,21 @@ def keyword_paths(kwargs: dict[str, Any]) -> list[str]:
     return [path for name in sorted(kwargs) for path in tree.leaf_names(kwargs[name], name)]
 
 
-def check_callable(f: Any, transform: str) -> None:
-    """Raise unless the first argument of a transform is a function."""
+def check_callable(f: Any, transform: str, argument: str = "", call: str = "") -> None:
+    """Raise unless an argument of a transform, by default the first one, is a function.
+
+    Args:
+        f: the argument.
+        transform: its name.
+        argument: the argument's name, where the transform is called in another way than
+            ``transform(f)(x)``.
+        call: that way.
+    """
     if not callable(f):
+        if argument:
+            raise TransformError(
+                f"{transform}: {argument} must be a function, got {describe(f)}. Write {call}."
+            )
         raise TransformError(
             f"{transform}: the first argument must be a function, got {describe(f)}. Write "
             f"{transform}(f)(x), not {transform}(f(x))."

@@ -8,7 +8,7 @@ from typing import Any
 
 from functorch_lite.core.array import Array, Tracer
 from functorch_lite.core.aval import Aval, StackAval, make_aval
-from functorch_lite.core.trace import frame_location, user_frame
+from functorch_lite.core.trace import frame_location, state, user_frame
 from functorch_lite.errors import NonConcreteError
 
 __all__ = ["PrimalTracer", "line_of_request", "refuse_conversion", "remedy_for"]
@@ -33,16 +33,13 @@ def remedy_for(wanted: str, statics: Sequence[str] = ()) -> str:
         statics: names of arguments that may be marked static, if any.
     """
     if wanted.startswith("bool"):
-        return (
-            "Choose between values with numpy.where(condition, a, b), or between computations with "
-            "lax.cond(condition, f, g, *operands)."
-        )
+        return _remedy_for_bool(statics)
     if wanted.startswith(("int", "operator.index", "range")) and statics:
         listed = ", ".join(map(repr, statics))
         names = listed if len(statics) == 1 else f"({listed})"
         return f"Make it an ordinary Python number: jit(f, static_argnames={names})."
     if wanted.startswith(("int", "operator.index", "range")):
-        return (
+        return _remedy_in_loop(wanted) + (
             "Sizes and loop bounds must be Python numbers: take them from a shape, or pass them in."
         )
     if wanted.endswith("without size="):
@@ -50,6 +47,46 @@ def remedy_for(wanted: str, statics: Sequence[str] = ()) -> str:
     return (
         "Use functorch_lite.numpy on it instead of NumPy or Python, or compute this part outside."
     )
+
+
+def _remedy_for_bool(statics: Sequence[str]) -> str:
+    label = "" if state.trace is None else state.trace.label
+    if label.startswith("the condition "):
+        return (
+            "Return the comparison itself, and join several with & or numpy.logical_and, e.g. "
+            "(0 <= x) & (x < 3)."
+        )
+    text = (
+        "Choose between values with numpy.where(condition, a, b), or between computations with "
+        "lax.cond(condition, f, g, *operands)"
+    )
+    flags = [name for name in statics if name in _discrete_arguments()]
+    if not flags:
+        return f"{text}."
+    listed = ", ".join(map(repr, flags))
+    names = listed if len(flags) == 1 else f"({listed})"
+    return f"{text}, or keep it an ordinary Python value: jit(f, static_argnames={names})."
+
+
+def _discrete_arguments() -> set[str]:
+    """Names of the bool and integer arguments of the functions that are being staged."""
+    found: set[str] = set()
+    trace = state.trace
+    while trace is not None:
+        inputs = getattr(trace, "inputs", ())
+        found.update(v.name for v in inputs if v.name and v.aval.dtype.kind in "bi")
+        trace = trace.parent
+    return found
+
+
+def _remedy_in_loop(wanted: str) -> str:
+    """What to do with a loop's index, which nothing makes static."""
+    label = "" if state.trace is None else state.trace.label
+    if not label.startswith(("fori_loop of", "scan of", "while_loop of", "map of")):
+        return ""
+    if wanted.startswith("int("):
+        return "If an array will do, i.astype(int) converts it. "
+    return "To pick from a list by a traced index, write numpy.asarray(values)[i]. "
 
 
 def refuse_conversion(wanted: str, label: str) -> str:

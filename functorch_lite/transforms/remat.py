@@ -8,6 +8,7 @@ pass looks, so that the second computation is never merged with the first.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
@@ -20,7 +21,7 @@ from functorch_lite.core.graph import Eqn, Graph, Var, evaluate
 from functorch_lite.core.op import Op
 from functorch_lite.core.rewrite import dead_code, with_signature
 from functorch_lite.core.trace import function_name
-from functorch_lite.errors import TransformError
+from functorch_lite.errors import NonConcreteError, TransformError
 from functorch_lite.ops import optimization_barrier
 from functorch_lite.transforms.arguments import (
     Flat,
@@ -29,6 +30,7 @@ from functorch_lite.transforms.arguments import (
     keyword_paths,
     leaf_paths,
     normalise_argnums,
+    parameter_names,
 )
 from functorch_lite.transforms.call import (
     Places,
@@ -292,7 +294,11 @@ def _checkpointed(
         names = leaf_paths(f, dynamic) + keyword_paths(kwargs)
         flat = Flat((dynamic, kwargs), lambda: names, label)
         avals = [Aval(x.shape, x.dtype, w) for x, w in zip(flat.arrays, flat.weak, strict=True)]
-        staged = stage_tree(call, label, flat.treedef, avals, names)
+        try:
+            staged = stage_tree(call, label, flat.treedef, avals, names)
+        except NonConcreteError as error:
+            error.args = (f"{error}{_flags_hint(f, args, static, str(error), label)}",)
+            raise
         graph = staged.as_types([settled_dtype(a) for a in staged.avals])
         outs = checkpoint_op(
             *staged.free, *flat.arrays, graph=graph, prevent_cse=prevent_cse, policy=policy
@@ -300,6 +306,27 @@ def _checkpointed(
         return tree.unflatten(staged.tree, outs)
 
     return checkpointed
+
+
+def _flags_hint(f: Any, args: Sequence[Any], static: Sequence[int], text: str, label: str) -> str:
+    """The Python numbers that a refused conversion depends on, which may be static."""
+    depends = re.search(r" inside (.*?), where .* depends on the arguments? (.*?)\. ", text)
+    if depends is None or depends[1] != label:
+        return ""
+    needed = depends[2].split(", ")
+    names = parameter_names(f, len(args))
+    flags = [
+        i
+        for i, (name, arg) in enumerate(zip(names, args, strict=True))
+        if isinstance(arg, (bool, int)) and name in needed and i not in static
+    ]
+    if not flags:
+        return ""
+    nums = flags[0] if len(flags) == 1 else tuple(flags)
+    return (
+        f" {' and '.join(names[i] for i in flags)} came as a Python number, and may stay one: "
+        f"checkpoint(f, static_argnums={nums})."
+    )
 
 
 remat = checkpoint
