@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from functorch_lite.core.graph import Eqn, Graph
-from functorch_lite.core.rewrite import dead_code
+from functorch_lite.core.rewrite import dead_code, with_signature
+from functorch_lite.transforms.loop_parts import chosen
 
 __all__ = ["drop_unused"]
 
@@ -24,17 +24,13 @@ def drop_unused(graph: Graph) -> Graph:
     return Graph(graph.inputs, eqns[::-1], graph.outputs, graph.consts, graph.name)
 
 
-def _pick(items: Sequence[Any], mask: Sequence[bool]) -> list[Any]:
-    return [x for x, m in zip(items, mask, strict=True) if m]
-
-
 def _part(graph: Graph, inputs: Sequence[bool], outputs: Sequence[bool]) -> Graph:
     """A body with some of its inputs and outputs, the same one for the same choice."""
     key = ("part", tuple(inputs), tuple(outputs))
     if key not in graph.memo:
-        outs = _pick(graph.outputs, outputs)
-        cut = dead_code(Graph(graph.inputs, graph.eqns, outs, graph.consts, graph.name))
-        cut.inputs = tuple(_pick(graph.inputs, inputs))
+        outs = chosen(graph.outputs, outputs)
+        cut = dead_code(with_signature(graph, graph.inputs, outs))
+        cut.inputs = tuple(chosen(graph.inputs, inputs))
         graph.memo[key] = cut
     found: Graph = graph.memo[key]
     return found
@@ -42,8 +38,8 @@ def _part(graph: Graph, inputs: Sequence[bool], outputs: Sequence[bool]) -> Grap
 
 def needed_inputs(graph: Graph, outputs: Sequence[bool]) -> list[bool]:
     """Which inputs the wanted outputs (and effects) depend on."""
-    outs = _pick(graph.outputs, outputs)
-    cut = dead_code(Graph(graph.inputs, graph.eqns, outs, graph.consts, graph.name))
+    outs = chosen(graph.outputs, outputs)
+    cut = dead_code(with_signature(graph, graph.inputs, outs))
     used = {v for e in cut.eqns for v in e.inputs} | set(outs)
     return [v in used for v in graph.inputs]
 
@@ -56,8 +52,8 @@ def _cond(eqn: Eqn, used: Sequence[bool]) -> Eqn:
     if all(used) and all(needed):
         return eqn
     parts = tuple(_part(b, needed, used) for b in branches)
-    inputs = [eqn.inputs[0], *_pick(eqn.inputs[1:], needed)]
-    return Eqn(eqn.op, inputs, _pick(eqn.outputs, used), {"branches": parts}, eqn.source)
+    inputs = [eqn.inputs[0], *chosen(eqn.inputs[1:], needed)]
+    return Eqn(eqn.op, inputs, chosen(eqn.outputs, used), {"branches": parts}, eqn.source)
 
 
 def _needed_carry(
@@ -97,7 +93,7 @@ def _scan(eqn: Eqn, used: Sequence[bool]) -> Eqn:
         "n_consts": sum(inputs[:n]),
         "n_carry": sum(inputs[n : n + m]),
     }
-    return Eqn(eqn.op, _pick(eqn.inputs, inputs), _pick(eqn.outputs, outputs), new, eqn.source)
+    return Eqn(eqn.op, chosen(eqn.inputs, inputs), chosen(eqn.outputs, outputs), new, eqn.source)
 
 
 def _while(eqn: Eqn, used: Sequence[bool]) -> Eqn:
@@ -112,9 +108,9 @@ def _while(eqn: Eqn, used: Sequence[bool]) -> Eqn:
         "cond": _part(test, inputs, [True]),
         "body": _part(body, inputs, outputs),
         "n_consts": sum(inputs[:n]),
-        "mapped": tuple(_pick(params["mapped"], inputs[:n])),
+        "mapped": tuple(chosen(params["mapped"], inputs[:n])),
     }
-    return Eqn(eqn.op, _pick(eqn.inputs, inputs), _pick(eqn.outputs, outputs), new, eqn.source)
+    return Eqn(eqn.op, chosen(eqn.inputs, inputs), chosen(eqn.outputs, outputs), new, eqn.source)
 
 
 _RULES: dict[str, Callable[[Eqn, Sequence[bool]], Eqn]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,11 @@ class StackAval(Aval):
         """Compact form: a star stands for the unknown number of steps."""
         head, _, tail = self.elem.short().partition("[")
         return f"{head}[*]" if tail == "]" else f"{head}[*,{tail}"
+
+
+def short_list(avals: Iterable[Aval]) -> str:
+    """Compact form of several types, ``(f32[2,3], i64[])``, for messages."""
+    return f"({', '.join(a.short() for a in avals)})"
 
 
 def make_aval(shape: tuple[int, ...], dtype: np.dtype[Any], weak: bool = False) -> Aval:

@@ -270,6 +270,11 @@ def same_type(a: Aval, b: Aval) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype
 
 
+def same_types(a: Sequence[Aval], b: Sequence[Aval]) -> bool:
+    """Whether two lists of avals agree in length, shapes and dtypes."""
+    return len(a) == len(b) and all(map(same_type, a, b))
+
+
 def subgraphs(eqn: Eqn) -> Iterator[Graph]:
     """The graphs among an equation's params."""
     for value in eqn.params.values():

@@ -116,6 +116,22 @@ class Trace:
         self.alive = False
 
 
+class Reenter:
+    """Make a trace current again while it processes an op made of other ops."""
+
+    __slots__ = ("trace", "was")
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    def __enter__(self) -> None:
+        self.was = state.trace
+        state.trace = self.trace
+
+    def __exit__(self, *exc: object) -> None:
+        state.trace = self.was
+
+
 state = State()
 
 

@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from functorch_lite.core.aval import Aval
-from functorch_lite.core.graph import Eqn, Graph, Var, evaluate, reference_program
+from functorch_lite.core.aval import Aval, short_list
+from functorch_lite.core.graph import Eqn, Graph, Var, evaluate, reference_program, same_types
 from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.rewrite import close, with_signature
 from functorch_lite.errors import ShapeError
@@ -59,13 +59,10 @@ def _eager(*datas: Any, graph: Graph) -> tuple[Any, ...]:
 
 def check_operands(what: str, graph: Graph, avals: Sequence[Aval]) -> None:
     """Raise unless values of these types can be given to a graph."""
-    given = [(a.shape, a.dtype) for a in avals]
-    wanted = [(a.shape, a.dtype) for a in graph.in_avals]
-    if given != wanted:
+    if not same_types(avals, graph.in_avals):
         raise ShapeError(
-            f"{what} of {graph.name}: the graph takes "
-            f"{', '.join(a.short() for a in graph.in_avals)}, got "
-            f"{', '.join(a.short() for a in avals)}"
+            f"{what} of {graph.name}: the graph takes {short_list(graph.in_avals)}, got "
+            f"{short_list(avals)}"
         )
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from functorch_lite.core.array import is_zero_stack
-from functorch_lite.core.aval import Aval, StackAval
+from functorch_lite.core.aval import Aval, StackAval, short_list
 from functorch_lite.core.dtypes import is_integer
-from functorch_lite.core.graph import Graph, Var, evaluate, same_type
+from functorch_lite.core.graph import Graph, Var, evaluate, same_type, same_types
 from functorch_lite.core.op import Op, Shared
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import clamp, eq, reshape, select
@@ -66,16 +66,12 @@ def _aval(index: Aval, *avals: Aval, branches: Branches) -> tuple[Aval, ...]:
             ("takes", branch.in_avals, avals),
             ("returns", branch.out_avals, branches[0].out_avals),
         ):
-            if len(found) != len(wanted) or not all(map(same_type, found, wanted)):
+            if not same_types(found, wanted):
                 raise ShapeError(
-                    f"cond: branch {i} {what} {_short(found)}, expected {_short(wanted)}. All "
-                    "branches take the operands and return the same shapes and dtypes."
+                    f"cond: branch {i} {what} {short_list(found)}, expected {short_list(wanted)}. "
+                    "All branches take the operands and return the same shapes and dtypes."
                 )
     return branches[0].out_avals
-
-
-def _short(avals: Sequence[Aval]) -> str:
-    return f"({', '.join(a.short() for a in avals)})"
 
 
 def _inline(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:

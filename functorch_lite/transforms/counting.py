@@ -14,6 +14,7 @@ from functorch_lite.core.aval import make_aval
 from functorch_lite.core.dtypes import int32, int64
 from functorch_lite.core.graph import Graph, Var, evaluate
 from functorch_lite.core.op import REGISTRY
+from functorch_lite.core.rewrite import with_signature
 from functorch_lite.ops import add, cast, full, lt, select
 from functorch_lite.ops.families import const
 from functorch_lite.transforms.cond import cond
@@ -52,8 +53,7 @@ def counting(
     staged = named(stage(step, [*body.in_avals, count], body.name), body.name)
     spare = [Var(v.aval) for v in body.inputs[n_consts : n_consts + n_hoisted]]
     inputs = [*condition.inputs[:n_consts], *spare, *condition.inputs[n_consts:], Var(count)]
-    test = Graph(inputs, condition.eqns, condition.outputs, condition.consts, condition.name)
-    return test, staged
+    return with_signature(condition, inputs, condition.outputs), staged
 
 
 def run_counting(

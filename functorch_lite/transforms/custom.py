@@ -18,7 +18,7 @@ from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Graph, evaluate
 from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.rewrite import close
-from functorch_lite.core.trace import Trace, function_name, state
+from functorch_lite.core.trace import Reenter, Trace, function_name, state
 from functorch_lite.errors import EscapedTracerError, GradientError
 from functorch_lite.ops import reduce_sum
 from functorch_lite.transforms.batch import BatchTrace, BatchTracer
@@ -153,12 +153,9 @@ def _stage(trace: StageTrace, args: Arrays, params: dict[str, Any]) -> tuple[Any
     if params["graph"] is not None:
         return write_down(trace, custom_call, args, params)
     rules: Rules = params["rules"]
-    was, state.trace = state.trace, trace  # values of this very graph may be captured
-    try:
-        avals = [make_aval(a.shape, a.dtype, a.weak) for a in args]
+    avals = [make_aval(a.shape, a.dtype, a.weak) for a in args]
+    with Reenter(trace):  # values of this very graph may be captured
         graph = stage(lambda *xs: rules.primal(xs), avals, rules.label)
-    finally:
-        state.trace = was
     graph.name = "custom"
     closed, free = close(graph)
     new = {"graph": closed, "rules": rules, "n_consts": len(free)}

@@ -57,7 +57,6 @@ class CustomFunction:
     """A callable with a derivative of its own; base of ``custom_jvp`` and ``custom_vjp``."""
 
     kind = "custom"
-    missing = ""
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: int | Iterable[int] = ()) -> None:
         check_callable(fun, self.kind)

@@ -10,7 +10,7 @@ import numpy as np
 from functorch_lite.core.array import Array, StackArray, Tracer
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.op import Op
-from functorch_lite.core.trace import Trace, location_of, source_here, state
+from functorch_lite.core.trace import Reenter, Trace, location_of, source_here, state
 from functorch_lite.errors import NanError
 
 __all__ = ["debug_nans"]
@@ -60,22 +60,6 @@ class NanTrace(Trace):
         return (
             f"{head}: {count} of {data.size} elements of {which} of shape {tuple(out.shape)}.{made}"
         )
-
-
-class Reenter:
-    """Make a trace current again while it processes an op made of other ops."""
-
-    __slots__ = ("trace", "was")
-
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-
-    def __enter__(self) -> None:
-        self.was = state.trace
-        state.trace = self.trace
-
-    def __exit__(self, *exc: object) -> None:
-        state.trace = self.was
 
 
 def _concrete(x: Any) -> Any:

@@ -120,7 +120,7 @@ class Reverse:
             return self.backward, live, self.reached
         if zero not in self.memo:
             mask = [False] * len(self.residuals) + list(zero)
-            self.memo[zero] = without_zeros(self.backward, mask, zero_of)
+            self.memo[zero] = without_zeros(self.backward, mask)
         graph, kept = self.memo[zero]
         returned = iter(kept)
         reached = tuple(r and next(returned) for r in self.reached)

@@ -12,6 +12,7 @@ from typing import Any
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Graph, Var
+from functorch_lite.core.rewrite import with_signature
 from functorch_lite.ops import add
 from functorch_lite.transforms.derived import Reverse, forward_of, reverse_of, zero_of
 
@@ -52,6 +53,7 @@ def cut(items: Sequence[Any], *sizes: int) -> list[list[Any]]:
 
 
 def chosen(items: Sequence[Any], mask: Sequence[bool]) -> list[Any]:
+    """The items that the mask asks for."""
     return [x for x, m in zip(items, mask, strict=True) if m]
 
 
@@ -86,11 +88,6 @@ def wanted_carry(
     reverse = reverse_of(body, [*consts, *carry, *xs])
     slots = tuple(i for i, c in enumerate(carry) if c)
     return reverse, slots, [*carry, *reverse.live[parts.n_carry :]]
-
-
-def reordered(graph: Graph, inputs: Sequence[Var], outputs: Sequence[Var], name: str) -> Graph:
-    """The graph with its inputs and outputs in another order."""
-    return Graph(inputs, graph.eqns, outputs, graph.consts, name)
 
 
 def joint_body(
@@ -128,7 +125,7 @@ def joint_body(
         *joint.outputs[parts.n_carry : k],
         *[t for t in spread[parts.n_carry :] if t is not None],
     ]
-    graph = reordered(joint, inputs, outputs, joint.name)
+    graph = with_signature(joint, inputs, outputs)
     return graph, consts, carry, xs, list(out_mask[parts.n_carry :])
 
 
@@ -231,4 +228,4 @@ def rest_body(rest: Graph, invariant: Sequence[bool], sizes: Sequence[int]) -> G
     fixed = chosen(rest.inputs[:k], invariant)
     moving = chosen(rest.inputs[:k], [not f for f in invariant])
     consts, carry, xs = cut(rest.inputs[k:], *sizes)
-    return reordered(rest, [*fixed, *consts, *carry, *moving, *xs], rest.outputs, rest.name)
+    return with_signature(rest, [*fixed, *consts, *carry, *moving, *xs], rest.outputs)

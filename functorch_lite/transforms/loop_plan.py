@@ -8,7 +8,7 @@ operand, a value that the loop returns for every step is not kept twice. Only th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from functorch_lite.core.graph import Graph, Var
@@ -80,20 +80,13 @@ def merge(invariant: Sequence[bool], constants: Sequence[Any], steps: Sequence[A
     return [next(fixed) if f else next(moving) for f in invariant]
 
 
-def plan_loop(
-    body: Graph,
-    kept: Sequence[Var],
-    n_consts: int,
-    n_carry: int,
-    emit: Callable[[Graph], Graph] | None = None,
-) -> Keeping:
+def plan_loop(body: Graph, kept: Sequence[Var], n_consts: int, n_carry: int) -> Keeping:
     """Plan where the values ``kept`` of a loop's body are found after the loop.
 
     Args:
         body: takes constants, carry and slices, returns carry and results.
         kept: variables of the body.
         n_consts, n_carry: how many inputs are constants, and carry.
-        emit: changes the finished body, for loops that count.
     """
     consts, moving = body.inputs[:n_consts], body.inputs[n_consts:]
     slices = moving[n_carry:]
@@ -124,4 +117,4 @@ def plan_loop(
             body.name,
         )
     )  # fmt: skip
-    return Keeping(keeping if emit is None else emit(keeping), hoist, tuple(where))
+    return Keeping(keeping, hoist, tuple(where))

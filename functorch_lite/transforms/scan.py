@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.array import wrap_stack
-from functorch_lite.core.aval import Aval, StackAval, make_aval
-from functorch_lite.core.graph import Graph, evaluate, same_type
+from functorch_lite.core.aval import Aval, StackAval, make_aval, short_list
+from functorch_lite.core.graph import Graph, evaluate, same_types
 from functorch_lite.core.op import Op, Shared, wrap_result
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import ShapeError
@@ -82,21 +82,18 @@ def _aval(
                 f"{length} along axis 0. All of them have one leading size, that of length=."
             )
     given = [*consts, *carry, *map(step_aval, xs)]
-    if len(given) != len(body.inputs) or not all(map(same_type, given, body.in_avals)):
+    if not same_types(given, body.in_avals):
         raise ShapeError(
-            f"scan of {body.name}: a step takes {_short(body.in_avals)}, got {_short(given)}"
+            f"scan of {body.name}: a step takes {short_list(body.in_avals)}, got "
+            f"{short_list(given)}"
         )
     outs = body.out_avals
-    if not all(map(same_type, outs[:n_carry], carry)):
+    if not same_types(outs[:n_carry], carry):
         raise ShapeError(
-            f"scan of {body.name}: a step returns the carry {_short(outs[:n_carry])}, expected "
-            f"{_short(carry)}. The carry keeps its shapes and dtypes."
+            f"scan of {body.name}: a step returns the carry {short_list(outs[:n_carry])}, expected "
+            f"{short_list(carry)}. The carry keeps its shapes and dtypes."
         )
     return (*outs[:n_carry], *[stacked_aval(a, length) for a in outs[n_carry:]])
-
-
-def _short(avals: Sequence[Aval]) -> str:
-    return f"({', '.join(a.short() for a in avals)})"
 
 
 def number_of_steps(xs: Sequence[Any], length: int | None) -> int:

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from functorch_lite.core.array import wrap_stack
-from functorch_lite.core.aval import Aval, StackAval
+from functorch_lite.core.aval import Aval, StackAval, short_list
 from functorch_lite.core.dtypes import bool_
-from functorch_lite.core.graph import Graph, Var, evaluate, same_type
+from functorch_lite.core.graph import Graph, Var, evaluate, same_types
 from functorch_lite.core.op import Op, Shared
+from functorch_lite.core.rewrite import with_signature
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import select
@@ -69,15 +70,16 @@ def _aval(
     *avals: Aval, cond: Graph, body: Graph, n_consts: int, lanes: tuple[int, ...], mapped: Any
 ) -> tuple[Aval, ...]:
     for what, graph in (("condition", cond), ("body", body)):
-        if len(avals) != len(graph.inputs) or not all(map(same_type, avals, graph.in_avals)):
+        if not same_types(avals, graph.in_avals):
             raise ShapeError(
-                f"while_loop: the {what} takes {_short(graph.in_avals)}, got {_short(avals)}"
+                f"while_loop: the {what} takes {short_list(graph.in_avals)}, got "
+                f"{short_list(avals)}"
             )
     found = cond.out_avals
     if len(found) != 1 or found[0].dtype != bool_:
         raise DtypeError(
-            f"while_loop: the condition returns {_short(found)}, expected one bool. Compare, e.g. "
-            "x > 0."
+            f"while_loop: the condition returns {short_list(found)}, expected one bool. Compare, "
+            "e.g. x > 0."
         )
     carry = avals[n_consts:]
     if found[0].shape != lanes or any(a.shape[: len(lanes)] != lanes for a in carry):
@@ -86,16 +88,13 @@ def _aval(
             "a scalar, e.g. with .any() or .all()."
         )
     outs = body.out_avals
-    if not all(map(same_type, outs[: len(carry)], carry)):
+    if not same_types(outs[: len(carry)], carry):
         raise ShapeError(
-            f"while_loop of {body.name}: a step returns the carry {_short(outs[: len(carry)])}, "
-            f"expected {_short(carry)}. The carry keeps its shapes and dtypes."
+            f"while_loop of {body.name}: a step returns the carry "
+            f"{short_list(outs[: len(carry)])}, expected {short_list(carry)}. The carry keeps its "
+            "shapes and dtypes."
         )
     return (*carry, *map(StackAval, outs[len(carry) :]))
-
-
-def _short(avals: Sequence[Aval]) -> str:
-    return f"({', '.join(a.short() for a in avals)})"
 
 
 def _eager(
@@ -229,7 +228,7 @@ def with_spares(graph: Graph, groups: Sequence[tuple[Sequence[Var], Sequence[boo
         for own, mask in groups
         for v in (*own, *[Var(x.aval) for x, m in zip(own, mask, strict=True) if m])
     ]
-    return Graph(inputs, graph.eqns, graph.outputs, graph.consts, graph.name)
+    return with_signature(graph, inputs, graph.outputs)
 
 
 def _jvp(primals: list[Any], tangents: list[Any], params: Params) -> tuple[Any, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from functorch_lite.core.array import Array
-from functorch_lite.core.aval import Aval
+from functorch_lite.core.array import wrap_stack
+from functorch_lite.core.aval import StackAval
 from functorch_lite.core.graph import Eqn, Graph, Var, same_type
 from functorch_lite.core.rewrite import dead_code
+from functorch_lite.core.stack import zero_stack
+from functorch_lite.ops import full
 
 __all__ = ["without_zeros"]
 
@@ -21,15 +23,12 @@ _HOMOGENEOUS = frozenset((
 ))  # fmt: skip
 
 
-def without_zeros(
-    graph: Graph, zero: Sequence[bool], make_zero: Callable[[Aval], Array]
-) -> tuple[Graph, tuple[bool, ...]]:
+def without_zeros(graph: Graph, zero: Sequence[bool]) -> tuple[Graph, tuple[bool, ...]]:
     """The graph with some of its inputs zero, and gone.
 
     Args:
         graph: linear in the inputs that are zero, together with others perhaps.
         zero: which inputs are zero.
-        make_zero: zeros of a type, for the ops that need them written out.
 
     Returns:
         a graph of the other inputs, and which outputs it returns; the others are zero.
@@ -38,6 +37,7 @@ def without_zeros(
     swap: dict[Var, Var] = {}
     consts: dict[Var, Any] = dict(graph.consts)
     eqns: list[Eqn] = []
+    written: set[Var] = set()
     for eqn in graph.eqns:
         inputs = [swap.get(v, v) for v in eqn.inputs]
         if not any(v in gone for v in inputs):
@@ -50,9 +50,13 @@ def without_zeros(
         if rest is not None:
             swap[eqn.outputs[0]] = rest
             continue
-        for v in inputs:
-            if v in gone:
-                consts[v] = make_zero(v.aval)
+        for v in dict.fromkeys(inputs):
+            if v in gone and v not in written:
+                written.add(v)
+                if isinstance(v.aval, StackAval):
+                    consts[v] = wrap_stack(zero_stack(v.aval))
+                else:
+                    eqns.append(_zeros(v, eqn))
         eqns.append(Eqn(eqn.op, inputs, eqn.outputs, eqn.params, eqn.source))
     outs = [swap.get(v, v) for v in graph.outputs]
     kept = tuple(v not in gone for v in outs)
@@ -61,14 +65,17 @@ def without_zeros(
     return dead_code(new), kept
 
 
+def _zeros(v: Var, reader: Eqn) -> Eqn:
+    """The equation that writes a variable out; an array made here would belong to one trace."""
+    params = {"shape": v.aval.shape, "dtype": v.aval.dtype, "value": 0}
+    return Eqn(full, (), (v,), params, reader.source)
+
+
 def _vanishes(name: str, inputs: Sequence[Var], gone: set[Var]) -> bool:
-    if name in _MULTILINEAR:
-        return True
-    return (
-        all(v in gone for v in inputs)
-        if name == "add"
-        else (name in _HOMOGENEOUS and inputs[0] in gone)
-    )
+    """Whether the op returns zero, some of its operands being zero."""
+    if name == "add":
+        return gone.issuperset(inputs)
+    return name in _MULTILINEAR or (name in _HOMOGENEOUS and inputs[0] in gone)
 
 
 def _other_summand(eqn: Eqn, inputs: Sequence[Var], gone: set[Var]) -> Var | None:

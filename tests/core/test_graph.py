@@ -282,7 +282,7 @@ def call_of_another_signature():
         (constant_of_another_shape, r"a constant is f32\[4\], declared Var\(f32\[3\]\)"),
         (constant_defined_again, "a second time"),
         (bad_inner_graph, "is never defined"),
-        (call_of_another_signature, r"the graph takes f32\[4\], got f32\[3\]"),
+        (call_of_another_signature, r"the graph takes \(f32\[4\]\), got \(f32\[3\]\)"),
     ],
 )
 def test_a_malformed_graph_is_refused(broken, message):

@@ -190,9 +190,7 @@ def _step_graph(dtype: np.dtype[Any]) -> Graph:
 
 @cache
 def _swap_graph(dtype: np.dtype[Any]) -> Graph:
-    return _graph(
-        "swap", lambda a, b: (mul(b, b), sin(a)), Aval((), dtype), Aval((), dtype)
-    )
+    return _graph("swap", lambda a, b: (mul(b, b), sin(a)), Aval((), dtype), Aval((), dtype))
 
 
 def _scan(dtype: np.dtype[Any], rng: np.random.Generator) -> list[Sample]:
