@@ -12,6 +12,7 @@ weak: they take the dtype of the array beside them and only raise its kind (``in
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -306,6 +307,28 @@ def weak_result_type(*args: Any) -> tuple[DType, bool]:
         return _WEAK_WIDE[rank], True
     kept = _RANK[weak_dtype.kind] >= rank
     return (weak_dtype if kept else _TABLE[weak_dtype, _WEAK_WIDE[rank]]), True
+
+
+def lowest(dtype: DType) -> Any:
+    """The value that a maximum starts from: no other is smaller.
+
+    >>> lowest(np.dtype("int8")), lowest(np.dtype("float32"))
+    (-128, -inf)
+    """
+    if dtype.kind == "b":
+        return False
+    return -math.inf if is_inexact(dtype) else int(np.iinfo(dtype).min)
+
+
+def highest(dtype: DType) -> Any:
+    """The value that a minimum starts from: no other is larger.
+
+    >>> highest(np.dtype("int8")), highest(np.dtype("bool"))
+    (127, True)
+    """
+    if dtype.kind == "b":
+        return True
+    return math.inf if is_inexact(dtype) else int(np.iinfo(dtype).max)
 
 
 @lru_cache(maxsize=1024)

@@ -22,7 +22,7 @@ import numpy as np
 from functorch_lite import ops
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array
-from functorch_lite.core.dtypes import int32, is_bool, is_inexact
+from functorch_lite.core.dtypes import highest, int32, is_bool, lowest
 from functorch_lite.core.trace import axis_environment
 from functorch_lite.errors import AxisNameError, TransformError
 from functorch_lite.numpy.convert import as_array, cast, fill
@@ -195,27 +195,20 @@ def pmean(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
     return tree.map(lambda leaf: true_divide(leaf, count), total)
 
 
-def _extremum(fun: str, op: Any, x: Any, axis_name: AxisName, axis_index_groups: Any) -> Any:
+def _extremum(
+    fun: str, op: Any, worst: Any, x: Any, axis_name: AxisName, axis_index_groups: Any
+) -> Any:
     axes, groups = grouped_axes(axis_name, axis_index_groups, fun)
 
     def one(leaf: Array) -> Array:
         for axis in axes:
             if axis[1] == 0:  # nobody sees the result, which still needs a value
-                leaf = fill(leaf, shape=leaf.shape, dtype=leaf.dtype, value=_worst(fun, leaf.dtype))
+                leaf = fill(leaf, shape=leaf.shape, dtype=leaf.dtype, value=worst(leaf.dtype))
             else:
                 leaf = op(apply_over(ops.all_gather, leaf, axis, groups=groups), axes=(0,))
         return leaf
 
     return over_tree(fun, x, one)
-
-
-def _worst(fun: str, dtype: np.dtype[Any]) -> Any:
-    """What no value is worse than as an extremum."""
-    if is_bool(dtype):
-        return fun == "pmin"
-    if is_inexact(dtype):
-        return math.inf if fun == "pmin" else -math.inf
-    return int(np.iinfo(dtype).max if fun == "pmin" else np.iinfo(dtype).min)
 
 
 def pmax(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
@@ -239,7 +232,7 @@ def pmax(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
     >>> fl.vmap(lambda x: pmax(x, "i"), axis_name="i")(np.arange(3))
     Array([2, 2, 2], dtype=int64)
     """
-    return _extremum("pmax", ops.reduce_max, x, axis_name, axis_index_groups)
+    return _extremum("pmax", ops.reduce_max, lowest, x, axis_name, axis_index_groups)
 
 
 def pmin(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
@@ -249,4 +242,4 @@ def pmin(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
     >>> fl.vmap(lambda x: pmin(x, "i"), axis_name="i")(np.arange(3))
     Array([0, 0, 0], dtype=int64)
     """
-    return _extremum("pmin", ops.reduce_min, x, axis_name, axis_index_groups)
+    return _extremum("pmin", ops.reduce_min, highest, x, axis_name, axis_index_groups)

@@ -12,7 +12,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array, Tracer
-from functorch_lite.core.dtypes import SCALAR_TYPES, is_bool, is_complex
+from functorch_lite.core.dtypes import SCALAR_TYPES, highest, is_bool, is_complex, lowest
 from functorch_lite.errors import DtypeError, ShapeError, TreeError
 from functorch_lite.lax import elementwise as lax
 from functorch_lite.numpy.convert import as_array, cast, const
@@ -32,6 +32,11 @@ _KIND_OF = {id(fn): kind for kind, fns in _KNOWN.items() for fn in fns}
 _OPS = {
     "add": ops.add, "mul": ops.mul, "max": ops.maximum, "min": ops.minimum, "and": ops.bitwise_and,
     "or": ops.bitwise_or,
+}  # fmt: skip
+
+_IDENTITIES: dict[str, Callable[..., Any]] = {
+    "add": lambda dtype: 0, "mul": lambda dtype: 1, "max": lowest, "min": highest,
+    "and": lambda dtype: True, "or": lambda dtype: False,
 }  # fmt: skip
 
 
@@ -54,16 +59,7 @@ def is_identity(kind: str, init: Array) -> bool:
     """Whether a scalar is known to change nothing."""
     if isinstance(init, Tracer):
         return False
-    dtype = init.dtype
-    value: Any = {"add": 0, "mul": 1, "and": True, "or": False}.get(kind)
-    if value is None and is_bool(dtype):
-        value = kind == "min"
-    elif value is None and dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        value = limits.min if kind == "max" else limits.max
-    elif value is None:
-        value = -np.inf if kind == "max" else np.inf
-    return bool(init.item() == value)
+    return bool(init.item() == _IDENTITIES[kind](init.dtype))
 
 
 def fold_one(kind: str, x: Array, y: Array) -> Array:

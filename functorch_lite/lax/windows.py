@@ -14,6 +14,7 @@ from functorch_lite.core import tree
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import float32, is_float
 from functorch_lite.errors import ShapeError
+from functorch_lite.lax.conv_dimensions import padtype_to_pads
 from functorch_lite.lax.monoids import elementwise_by, fold_one, init_for, is_identity, monoid_of
 from functorch_lite.numpy.convert import as_array, cast, const, constant, fill
 from functorch_lite.numpy.shapes import broadcast_to
@@ -65,21 +66,16 @@ def _pads(fun: str, padding: Any, sizes: Sequence[Axis]) -> tuple[tuple[int, int
                 f"for each of the {len(sizes)} axes of the operand; got {padding!r}."
             )
         return tuple((low, high) for low, high in pairs)
-    word = padding.upper()
-    if word == "VALID":
-        return ((0, 0),) * len(sizes)
-    if word not in ("SAME", "SAME_LOWER"):
+    if padding.upper() not in ("SAME", "SAME_LOWER", "VALID"):
         raise ValueError(
             f"lax.{fun}: padding must be 'SAME', 'SAME_LOWER', 'VALID' or pairs; got {padding!r}."
         )
-    found = []
-    for axis in sizes:
-        outputs = -(-axis.spread // axis.stride)
-        reach = (axis.window - 1) * axis.window_dilation + 1
-        total = max(0, (outputs - 1) * axis.stride + reach - axis.spread)
-        less, more = total // 2, total - total // 2
-        found.append((less, more) if word == "SAME" else (more, less))
-    return tuple(found)
+    return tuple(
+        padtype_to_pads(
+            [axis.spread for axis in sizes], [axis.reach for axis in sizes],
+            [axis.stride for axis in sizes], padding,
+        )
+    )  # fmt: skip
 
 
 def _params(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.nn.sizes import per_dimension
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -217,23 +217,6 @@ def convolve_transposed(
         feature_group_count=groups,
     )  # fmt: skip
     return _finished(out, bias, ndim, batched)
-
-
-def per_dimension(name: str, argument: str, value: Any, ndim: int, least: int) -> tuple[int, ...]:
-    """An integer for each of ``ndim`` dimensions, from one or from a sequence.
-
-    Raises:
-        ValueError: another number of integers, or one below ``least``.
-    """
-    sizes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * ndim
-    sizes = sizes * ndim if len(sizes) == 1 else sizes
-    integers = [n for n in sizes if hasattr(n, "__index__")]
-    if len(sizes) != ndim or len(integers) != ndim or min(integers) < least:
-        raise ValueError(
-            f"nn.{name}: {argument} must be an integer of at least {least}, or a tuple of {ndim} "
-            f"of them; got {value!r}."
-        )
-    return tuple(map(operator.index, sizes))
 
 
 def _pads(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
-from functorch_lite.nn.conv import convolve, convolve_transposed, per_dimension
+from functorch_lite.nn.conv import convolve, convolve_transposed
 from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.sizes import per_dimension
 
 if TYPE_CHECKING:
     from functorch_lite import Array

@@ -7,7 +7,6 @@ last one, two or three axes.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
+from functorch_lite.nn.sizes import per_dimension
 from functorch_lite.numpy.convert import constant, to_inexact
 
 if TYPE_CHECKING:
@@ -36,28 +36,6 @@ Size = int | Sequence[int]
 
 
 # -------------------------------------------------------------------------------------- arguments
-def sizes_for(name: str, what: str, given: Any, count: int, least: int) -> tuple[int, ...]:
-    """One int per pooled axis from an int or a sequence."""
-    many = isinstance(given, (tuple, list))
-    if any(isinstance(size, (str, float)) for size in (given if many else (given,))):
-        remedy = f"{what}=1, for example"
-        if isinstance(given, str):
-            remedy += "; lax.reduce_window and lax.reduce_window_max take padding='SAME'"
-        raise TypeError(
-            f"nn.{name}: expected {what} to be an int or {count} of them; got {given!r}. Remedy: "
-            f"{remedy}."
-        )
-    sizes = tuple(map(operator.index, given if many else (given,)))
-    sizes = sizes * count if len(sizes) == 1 else sizes
-    if len(sizes) != count:
-        raise ShapeError(
-            f"nn.{name}: expected {what} to be an int or {count} of them; got {given!r}."
-        )
-    if min(sizes) < least:
-        raise ValueError(f"nn.{name}: expected {what} of at least {least}; got {given!r}.")
-    return sizes
-
-
 def check_rank(name: str, x: Array, count: int) -> None:
     """Raise unless x has one or two axes before the pooled ones, and elements along those."""
     if not count + 1 <= x.ndim <= count + 2:
@@ -87,11 +65,17 @@ class _Windows:
         ceil_mode: bool,
     ) -> None:
         check_rank(name, x, count)
-        self.kernel = sizes_for(name, "kernel_size", kernel_size, count, 1)
+        self.kernel = per_dimension(name, "kernel_size", kernel_size, count, 1)
         given = kernel_size if stride is None or stride == () or stride == [] else stride
-        self.stride = sizes_for(name, "stride", given, count, 1)
-        self.padding = sizes_for(name, "padding", padding, count, 0)
-        self.dilation = sizes_for(name, "dilation", dilation, count, 1)
+        self.stride = per_dimension(name, "stride", given, count, 1)
+        if isinstance(padding, str):
+            raise TypeError(
+                f"nn.{name}: expected padding to be an int or {count} of them; got {padding!r}. "
+                "Remedy: padding=1, for example; lax.reduce_window and lax.reduce_window_max take "
+                "padding='SAME'."
+            )
+        self.padding = per_dimension(name, "padding", padding, count, 0)
+        self.dilation = per_dimension(name, "dilation", dilation, count, 1)
         self.sizes = tuple(x.shape[-count:])
         self.lead = x.ndim - count
         pairs = []

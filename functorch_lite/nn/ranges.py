@@ -12,7 +12,15 @@ from functorch_lite.errors import IndexRangeError, NonConcreteError
 if TYPE_CHECKING:
     from functorch_lite import Array
 
-__all__ = ["check_range"]
+__all__ = ["check_range", "known_values"]
+
+
+def known_values(values: Array) -> np.ndarray | None:
+    """The numbers of an array, or None while it is traced."""
+    try:
+        return np.asarray(fl.device_get(values))
+    except NonConcreteError:
+        return None
 
 
 def check_range(values: Array, count: int, what: str, remedy: str) -> None:
@@ -27,9 +35,8 @@ def check_range(values: Array, count: int, what: str, remedy: str) -> None:
     Raises:
         IndexRangeError: naming the first value that is outside.
     """
-    try:
-        known = np.asarray(fl.device_get(values))
-    except NonConcreteError:
+    known = known_values(values)
+    if known is None:
         return
     wrong = known[(known < 0) | (known >= count)]
     if wrong.size:

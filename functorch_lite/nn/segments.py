@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import functorch_lite as fl
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, NonConcreteError, ShapeError
+from functorch_lite.nn.ranges import known_values
+from functorch_lite.numpy.dtypes import highest, lowest
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -23,14 +24,6 @@ __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
 
 # -------------------------------------------------------------------------------------- arguments
-def _known(ids: Array) -> np.ndarray | None:
-    """The numbers themselves, or None while they are traced."""
-    try:
-        return np.asarray(fl.device_get(ids))
-    except NonConcreteError:
-        return None
-
-
 def _count(name: str, num_segments: Any, known: np.ndarray | None) -> int:
     if num_segments is None:
         if known is None:
@@ -84,15 +77,12 @@ def _check(name: str, data: Array, ids: Array, how: str) -> None:
         )
 
 
-def _identity(how: str, dtype: np.dtype[Any]) -> Any:
-    if how in ("add", "multiply"):
-        return 0 if how == "add" else 1
-    if dtype.kind == "b":
-        return how == "min"
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        return limits.min if how == "max" else limits.max
-    return -np.inf if how == "max" else np.inf
+_IDENTITIES: dict[str, Callable[..., Any]] = {
+    "add": lambda dtype: 0,
+    "multiply": lambda dtype: 1,
+    "max": lowest,
+    "min": highest,
+}
 
 
 _OVER_BUCKETS: dict[str, Callable[..., Any]] = {
@@ -119,7 +109,7 @@ def _reduce(
             f"nn.{name}: expected mode None, 'drop', 'fill', 'clip' or 'promise_in_bounds'; got "
             f"{mode!r}."
         )
-    known = _known(ids)
+    known = known_values(ids)
     count = _count(name, num_segments, known)
     rows, rest = data.shape[0], tuple(data.shape[1:])
     if count == 0:
@@ -134,7 +124,7 @@ def _reduce(
         first = fnp.arange(rows) // size * count
         # rows outside must stay outside, not land in the next bucket
         target = fnp.where(target < count, target + first, buckets * count)
-    start = fnp.full((buckets * count, *rest), _identity(how, data.dtype), data.dtype)
+    start = fnp.full((buckets * count, *rest), _IDENTITIES[how](data.dtype), data.dtype)
     out = getattr(start.at[target], how)(data, mode=outside)
     if buckets == 1:
         return out

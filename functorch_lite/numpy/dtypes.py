@@ -63,6 +63,9 @@ int_, uint, float_, complex_ = int64, uint64, float32, complex64
 half, single, double = float16, float32, float64
 csingle, cdouble = complex64, complex128
 
+# Where extrema start; for the layers above, which do not look into the core.
+lowest, highest = _core.lowest, _core.highest
+
 # Abstract kinds, for issubdtype.
 generic, number, integer = np.generic, np.number, np.integer
 signedinteger, unsignedinteger = np.signedinteger, np.unsignedinteger

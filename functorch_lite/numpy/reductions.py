@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import (
     bool_,
     canonical,
     float32,
+    highest,
     int64,
     is_inexact,
+    lowest,
     uint64,
 )
 from functorch_lite.errors import ShapeError
@@ -140,18 +140,6 @@ def prod(
 
 
 # ----------------------------------------------------------------------------------------- extrema
-def _lowest(dtype: np.dtype[Any]) -> Any:
-    if dtype is bool_:
-        return False
-    return -math.inf if is_inexact(dtype) else int(np.iinfo(dtype).min)
-
-
-def _highest(dtype: np.dtype[Any]) -> Any:
-    if dtype is bool_:
-        return True
-    return math.inf if is_inexact(dtype) else int(np.iinfo(dtype).max)
-
-
 def _extremum(
     fun: str, op: Any, combine: Any, worst: Any, a: Any, axis: Axis, keepdims: bool,
     initial: Any, where: Any,
@@ -199,7 +187,7 @@ def max(
     Array([3., 5.], dtype=float64)
     """
     _refuse_out("max", out)
-    return _extremum("max", ops.reduce_max, ops.maximum, _lowest, a, axis, keepdims, initial, where)
+    return _extremum("max", ops.reduce_max, ops.maximum, lowest, a, axis, keepdims, initial, where)
 
 
 def min(
@@ -216,9 +204,7 @@ def min(
     Array(1., dtype=float64)
     """
     _refuse_out("min", out)
-    return _extremum(
-        "min", ops.reduce_min, ops.minimum, _highest, a, axis, keepdims, initial, where
-    )
+    return _extremum("min", ops.reduce_min, ops.minimum, highest, a, axis, keepdims, initial, where)
 
 
 amax, amin = max, min

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.dtypes import float32, int64
+from functorch_lite.core.dtypes import float32, highest, int64, lowest
 from functorch_lite.core.op import Op, Whole, whole_vjp
 from functorch_lite.errors import ShapeError
 from functorch_lite.ops.families import (
@@ -41,6 +41,7 @@ from functorch_lite.ops.window_geometry import (
 __all__ = ["window_argmax", "window_argmin", "window_max", "window_min", "window_sum"]
 
 _slice = builtins.slice
+_FILLS = {"max": lowest, "min": highest}
 _CALL = 1000
 """How many elements NumPy combines in the time that a call costs."""
 
@@ -147,16 +148,6 @@ def _spread_out(xp: Any, x: Any, fill: Any, i: int, axis: Axis, size: int) -> An
     return out
 
 
-def _identity(dtype: np.dtype[Any], kind: str) -> Any:
-    """The identity of a maximum (``kind`` "max") or a minimum in a dtype."""
-    if dtype.kind == "b":
-        return kind == "min"
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        return limits.min if kind == "max" else limits.max
-    return -np.inf if kind == "max" else np.inf
-
-
 # ------------------------------------------------------------------------------------------- sums
 def _merge_by(ufunc_name: str) -> Any:
     def merge(xp: Any, left: Any, right: Any) -> None:
@@ -246,6 +237,7 @@ def _is_batch(shape: tuple[int, ...], batch_dims: int, params: Any) -> bool:
 
 def _positions(name: str, kind: str) -> Op:
     merge = _merge_better(kind == "max")
+    fill = _FILLS[kind]
 
     def eager(xp: Any, x: Any, *, batch_dims: int, **params: Any) -> Any:
         if not _is_batch(x.shape, batch_dims, params):
@@ -257,7 +249,7 @@ def _positions(name: str, kind: str) -> Op:
         places = xp.arange(count, dtype=np.int32 if count < 2**31 else np.int64).reshape(inner)
         if batch_dims:
             places = xp.broadcast_to(places, x.shape)
-        fills = (_identity(x.dtype, kind), -1)
+        fills = (fill(x.dtype), -1)
         return _slide(xp, (x, places), fills, merge, params)[1].astype(np.int64, copy=False)
 
     def aval(x: Aval, *, batch_dims: int, **params: Any) -> Aval:
@@ -300,11 +292,12 @@ def _extremum(name: str, kind: str, positions: Op) -> Op:
     names.
     """
     merge = _keep_max if kind == "max" else _keep_min
+    fill = _FILLS[kind]
 
     def eager(xp: Any, x: Any, **params: Any) -> Any:
         dtype = x.dtype
         wide = x.astype(float32) if dtype.char in HALF_CHARS else x
-        fills = (_identity(wide.dtype, kind),)
+        fills = (fill(wide.dtype),)
         return _slide(xp, (wide,), fills, merge, params)[0].astype(dtype, copy=False)
 
     def aval(x: Aval, **params: Any) -> Aval:

@@ -10,17 +10,15 @@ k of its window exactly if::
 
 from __future__ import annotations
 
-import builtins
-import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from functorch_lite.core.aval import Aval
 from functorch_lite.errors import ShapeError
+from functorch_lite.ops.conv_shape import meeting, spread
 
 __all__ = ["Axis", "axes_of", "check_window", "every_window_is_met", "transposed"]
 
-_slice = builtins.slice
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
@@ -39,12 +37,17 @@ class Axis(NamedTuple):
     @property
     def spread(self) -> int:
         """Places that the elements take with the gaps between them."""
-        return (self.size - 1) * self.base_dilation + 1 if self.size else 0
+        return spread(self.size, self.base_dilation)
+
+    @property
+    def reach(self) -> int:
+        """Places from the first to the last of a window, both included."""
+        return (self.window - 1) * self.window_dilation + 1
 
     @property
     def outputs(self) -> int:
         """How many windows fit."""
-        room = self.spread + self.low + self.high - (self.window - 1) * self.window_dilation - 1
+        room = self.spread + self.low + self.high - self.reach
         return max(0, room // self.stride + 1)
 
     @property
@@ -56,26 +59,8 @@ class Axis(NamedTuple):
 
     def meeting(self, place: int) -> tuple[slice, slice] | None:
         """The outputs that meet an element at one place of their windows, and those elements."""
-        outputs, size, stride, base = self.outputs, self.size, self.stride, self.base_dilation
-        shift = place * self.window_dilation - self.low
-        common = math.gcd(stride, base)
-        if shift % common or not size:
-            return None
-        step = base // common
-        first = max(0, -(shift // stride))
-        # o * stride + shift is a multiple of base for one residue of o modulo step
-        residue = -(shift // common) * pow(stride // common, -1, step) % step
-        first += (residue - first) % step
-        last = min(outputs - 1, ((size - 1) * base - shift) // stride)
-        if first > last:
-            return None
-        begin = (first * stride + shift) // base
-        count = (last - first) // step + 1
-        hop = stride // common
-        return (
-            _slice(first, first + (count - 1) * step + 1, step),
-            _slice(begin, begin + (count - 1) * hop + 1, hop),
-        )
+        offset = place * self.window_dilation - self.low
+        return meeting(self.outputs, self.stride, offset, self.size, self.base_dilation)
 
 
 def axes_of(
@@ -129,10 +114,8 @@ def transposed(axis: Axis) -> Axis:
     at the far end of the window of the outputs before it.
     """
     outputs = axis.outputs
-    reach = (axis.window - 1) * axis.window_dilation
-    spread = (outputs - 1) * axis.stride + 1 if outputs else 0
-    low = reach - axis.low
-    high = (axis.size - 1) * axis.base_dilation + 1 + reach - spread - low
+    low = axis.reach - 1 - axis.low
+    high = (axis.size - 1) * axis.base_dilation + axis.reach - spread(outputs, axis.stride) - low
     return Axis(
         outputs, axis.window, axis.base_dilation, low, high, axis.stride, axis.window_dilation
     )
