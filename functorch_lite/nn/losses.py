@@ -66,7 +66,8 @@ def cross_entropy(
     losses = fnp.where(counted, -fnp.squeeze(chosen, axis=axis), 0)
     reduced = _reduce("cross_entropy", losses, reduction)
     if reduction == "mean":
-        share = losses.size / fnp.sum(counted, dtype="float32")
+        wide = fnp.result_type(losses.dtype, "float32")  # 16 bits cannot count the examples
+        share = losses.size / fnp.sum(counted, dtype=wide)
         reduced = reduced * share.astype(losses.dtype)
     return reduced
 
