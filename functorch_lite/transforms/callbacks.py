@@ -13,9 +13,9 @@ from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError, ShapeError, TransformError, TreeError
-from functorch_lite.ops import broadcast_to, concatenate, full, reshape
-from functorch_lite.ops import slice as block
+from functorch_lite.ops import broadcast_to, reshape
 from functorch_lite.transforms.arguments import Flat, check_callable, finish
+from functorch_lite.transforms.loop_parts import from_rows, row_of
 from functorch_lite.transforms.scan import scan
 from functorch_lite.transforms.stage import stage
 
@@ -154,20 +154,11 @@ def _unrolled(
 ) -> tuple[Any, ...]:
     rows = [
         pure_callback_op(
-            *[_row(a, i) if b else a for a, b in zip(args, batched, strict=True)], **params
+            *[row_of(a, i) if b else a for a, b in zip(args, batched, strict=True)], **params
         )
         for i in range(size)
     ]
-    if not rows:
-        return tuple(full(shape=(0, *a.shape), dtype=a.dtype, value=0) for a in params["avals"])
-    grown = [[reshape(x, shape=(1, *x.shape)) for x in row] for row in rows]
-    return tuple(concatenate(*column, axis=0) for column in zip(*grown, strict=True))
-
-
-def _row(x: Any, i: int) -> Any:
-    rest = x.shape[1:]
-    part = block(x, start=(i, *(0,) * len(rest)), stop=(i + 1, *rest), step=(1,) * (1 + len(rest)))
-    return reshape(part, shape=rest)
+    return tuple(from_rows([row[k] for row in rows], a) for k, a in enumerate(params["avals"]))
 
 
 pure_callback_op = Op(

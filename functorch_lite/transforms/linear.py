@@ -9,7 +9,7 @@ from functorch_lite.core.aval import Aval
 from functorch_lite.core.graph import Eqn, Graph, Var
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Whole
 from functorch_lite.errors import GradientError
-from functorch_lite.ops import add, full
+from functorch_lite.ops import add
 from functorch_lite.ops.families import unbroadcast
 from functorch_lite.transforms.call import flatten_calls
 from functorch_lite.transforms.derived import zero_of
@@ -68,10 +68,7 @@ def transpose_graph(graph: Graph, cts: Sequence[Any], label: str) -> list[Any]:
         ):
             if want and g is not None:
                 put(var, g)
-    return [
-        found[v] if v in found else full(shape=v.aval.shape, dtype=v.aval.dtype, value=0)
-        for v in graph.inputs
-    ]
+    return [found[v] if v in found else zero_of(v.aval) for v in graph.inputs]
 
 
 def pull_eqn(eqn: Eqn, ct: Any, args: list[Any], wants: list[bool], label: str) -> Sequence[Any]:

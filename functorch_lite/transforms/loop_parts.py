@@ -13,7 +13,8 @@ from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.graph import Graph, Var
 from functorch_lite.core.rewrite import with_signature
-from functorch_lite.ops import add
+from functorch_lite.ops import add, concatenate, full, reshape
+from functorch_lite.ops import slice as block
 from functorch_lite.transforms.derived import Reverse, forward_of, reverse_of, zero_of
 
 Params = dict[str, Any]
@@ -55,6 +56,20 @@ def cut(items: Sequence[Any], *sizes: int) -> list[list[Any]]:
 def chosen(items: Sequence[Any], mask: Sequence[bool]) -> list[Any]:
     """The items that the mask asks for."""
     return [x for x, m in zip(items, mask, strict=True) if m]
+
+
+def row_of(x: Any, i: int) -> Any:
+    """The slice of one step."""
+    rest = x.shape[1:]
+    start, stop = (i, *(0,) * len(rest)), (i + 1, *rest)
+    return reshape(block(x, start=start, stop=stop, step=(1,) * len(stop)), shape=rest)
+
+
+def from_rows(rows: Sequence[Any], aval: Aval) -> Any:
+    """The slices of all steps, each of the given type, along a new axis 0."""
+    if not rows:
+        return full(shape=(0, *aval.shape), dtype=aval.dtype, value=0)
+    return concatenate(*[reshape(r, shape=(1, *r.shape)) for r in rows], axis=0)
 
 
 def carry_fixpoint(

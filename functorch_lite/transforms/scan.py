@@ -19,8 +19,7 @@ from functorch_lite.core.graph import Graph, evaluate, same_types
 from functorch_lite.core.op import Op, Shared, wrap_result
 from functorch_lite.core.stack import Stack
 from functorch_lite.errors import ShapeError
-from functorch_lite.ops import concatenate, full, reshape, transpose
-from functorch_lite.ops import slice as block
+from functorch_lite.ops import transpose
 from functorch_lite.transforms.batch import BatchTrace
 from functorch_lite.transforms.call import program_of
 from functorch_lite.transforms.derived import (
@@ -40,11 +39,13 @@ from functorch_lite.transforms.loop_parts import (
     carry_fixpoint,
     chosen,
     cut,
+    from_rows,
     given_results,
     joint_body,
     named,
     pull_step,
     rest_body,
+    row_of,
     split_tangents,
     spread_cotangents,
     wanted_carry,
@@ -153,17 +154,13 @@ def _element(x: Any, i: int) -> Any:
     if isinstance(x.aval, StackAval):
         item = x._data.at(i, np)
         return wrap_result(item)
-    rest = x.shape[1:]
-    start, stop = (i, *(0,) * len(rest)), (i + 1, *rest)
-    return reshape(block(x, start=start, stop=stop, step=(1,) * len(stop)), shape=rest)
+    return row_of(x, i)
 
 
 def _together(rows: Sequence[Any], aval: Aval, length: int | None) -> Any:
     if length is None or isinstance(aval, StackAval):
         return wrap_stack(Stack([r._data for r in rows], aval))
-    if not rows:
-        return full(shape=(0, *aval.shape), dtype=aval.dtype, value=0)
-    return concatenate(*[reshape(r, shape=(1, *r.shape)) for r in rows], axis=0)
+    return from_rows(rows, aval)
 
 
 # ------------------------------------------------------------------------------------ reverse mode
