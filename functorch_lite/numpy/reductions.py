@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from functorch_lite import ops
 from functorch_lite.core.array import Array
@@ -141,8 +143,8 @@ def prod(
 
 # ----------------------------------------------------------------------------------------- extrema
 def _extremum(
-    fun: str, op: Any, combine: Any, worst: Any, a: Any, axis: Axis, keepdims: bool,
-    initial: Any, where: Any,
+    fun: str, op: Any, combine: Any, worst: Callable[[np.dtype[Any]], Any], a: Any, axis: Axis,
+    keepdims: bool, initial: Any, where: Any,
 ) -> Array:  # fmt: skip
     a = as_array(a, fun, "a")
     if where is not None:
