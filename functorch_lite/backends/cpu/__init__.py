@@ -1,0 +1,1 @@
+"""Compiler for the processor: graphs of operations become machine code through LLVM."""
