@@ -3,12 +3,23 @@
 `pytest` runs the everyday tier; `pytest --long` adds the acceptance figures and long sweeps.
 """
 
+import atexit
+import os
+import shutil
+import tempfile
 import zlib
 from functools import cache
 
 import hypothesis
 import numpy as np
 import pytest
+
+from functorch_lite.core.trace import state
+
+# Compiled code of tests goes to a cache of its own, which subprocesses share.
+if "FUNCTORCH_LITE_CACHE_DIR" not in os.environ:
+    os.environ["FUNCTORCH_LITE_CACHE_DIR"] = tempfile.mkdtemp(prefix="functorch_lite-")
+    atexit.register(shutil.rmtree, os.environ["FUNCTORCH_LITE_CACHE_DIR"], ignore_errors=True)
 
 hypothesis.settings.register_profile("short", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile(
@@ -71,3 +82,11 @@ def seed(request):
 def rng(seed):
     """A NumPy generator seeded for this test."""
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def interpreted():
+    """Programs made meanwhile run op by op, so that they give the eager results bit for bit."""
+    was, state.backend = state.backend, "interpret"
+    yield
+    state.backend = was

@@ -115,6 +115,11 @@ def is_float(dtype: DType) -> bool:
     return dtype in _FLOATS
 
 
+def is_half(dtype: DType) -> bool:
+    """Whether a dtype is a 16-bit real floating type."""
+    return dtype.itemsize == 2 and is_float(dtype)
+
+
 def is_complex(dtype: DType) -> bool:
     """Whether a dtype is complex."""
     return dtype in _COMPLEX

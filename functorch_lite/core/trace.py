@@ -40,6 +40,7 @@ class State(threading.local):
             entry the op whose reverse rule runs, if one does; None for the line that calls.
         debug: how many ``debug_nans`` blocks surround the code.
         disable_jit: true inside ``disable_jit()``.
+        backend: what makes programs of graphs here, ``None`` for the default.
     """
 
     trace: Trace | None = None
@@ -48,6 +49,7 @@ class State(threading.local):
     source: Source | None = None
     debug: int = 0
     disable_jit: bool = False
+    backend: str | None = None
     run: Callable[..., Any]
 
     def __init__(self) -> None:

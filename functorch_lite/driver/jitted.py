@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from operator import attrgetter
 from types import MethodType
 from typing import Any
 
+from functorch_lite.backends.cpu.profile import Profile, profile
 from functorch_lite.core import tree
 from functorch_lite.core.array import (
     Array,
@@ -25,7 +27,7 @@ from functorch_lite.core.aval import make_aval
 from functorch_lite.core.op import check_same_device, wrap_result
 from functorch_lite.core.rewrite import free_tracers
 from functorch_lite.core.trace import axis_environment, function_name, run_again, state
-from functorch_lite.driver.programs import BACKENDS, DEFAULT_BACKEND
+from functorch_lite.driver.programs import BACKENDS
 from functorch_lite.driver.statics import complete_statics, static_key
 from functorch_lite.driver.traces import CacheInfo, Entry, Lowered, TraceRecord, reason_for
 from functorch_lite.errors import TransformError
@@ -55,8 +57,10 @@ class Jitted:
         f: Callable[..., Any],
         static_argnums: Iterable[int],
         static_argnames: Iterable[str],
+        backend: str | None = None,
     ) -> None:
         self._f = f
+        self._backend = backend
         self._name = function_name(f)
         self._label = f"jit of {self._name}"
         self._static_nums, self._static_names = complete_statics(
@@ -117,7 +121,7 @@ class Jitted:
 
     def _compute(self, entry: Entry, arrays: list[Array], datas: list[Any]) -> Any:
         graph = entry.graph
-        program = graph.memo.get("program") or program_of(graph)
+        program = program_of(graph, self._backend)
         try:
             return state.run(program, *datas)
         except Exception as error:
@@ -201,6 +205,7 @@ class Jitted:
     def _stage(
         self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any
     ) -> Entry:
+        begin = time.perf_counter()
         weak = [x.weak for x in leaves]
         avals = [make_aval(x.shape, x.dtype) for x in leaves]
         treedef = tree.structure(dynamic)
@@ -223,6 +228,7 @@ class Jitted:
         )
         entry.statics = self._static_values(args, kwargs)
         entry.axes, entry.debug = _named_axes(), state.debug > 0
+        entry.seconds, entry.backend = time.perf_counter() - begin, self._backend or state.backend
         return entry
 
     def _put_statics(
@@ -253,11 +259,32 @@ class Jitted:
         """Trace for the given arguments without running.
 
         Returns:
-            an object with ``as_text()`` and the staged and optimised graphs.
+            an object with the staged and optimised graphs, ``as_text(stage)`` for every stage of
+            compilation, and ``memory_analysis()``.
         """
         leaves, key, dynamic = self._signature(args, kwargs)
         entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
         return Lowered(entry.graph)
+
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        """Run the compiled program some times and say where the time goes.
+
+        Returns:
+            a table, for ``print``, of kernels, matrix products and calls of Python with the time,
+            bytes and operations of each.
+
+        Raises:
+            TransformError: inside another transform, or if the program is not a compiled one.
+        """
+        leaves, key, dynamic = self._signature(args, kwargs)
+        entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
+        program: Any = program_of(entry.graph, self._backend)
+        if state.trace is not None or not hasattr(program, "native"):
+            raise TransformError(
+                f"{self._label}: only compiled programs are profiled, outside other transforms. "
+                "Remedy: call profile with arrays, and use the default backend."
+            )
+        return profile(program, [x._data for x in leaves])
 
 
 def _named_axes() -> tuple[tuple[Any, int], ...]:
@@ -279,9 +306,9 @@ def jit(
         f: function of trees of arrays; without it, a decorator is returned.
         static_argnums: positions of arguments that are part of the signature by value (hashable).
         static_argnames: names of such arguments.
-        donate_argnums: positions of arguments whose memory a program may reuse; the interpreter
-            reuses none.
-        backend: ``"interpret"``, which runs the graph op by op.
+        donate_argnums: positions of arguments whose memory a program may reuse.
+        backend: ``"cpu"``, the compiler for the processor, or ``"interpret"``, which runs the graph
+            op by op; by default the compiler, if its library (llvmlite) loads.
 
     Returns:
         a callable with ``cache_info()``, ``clear_cache()`` and ``lower(*args)``.
@@ -299,12 +326,12 @@ def jit(
     """
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
-    if (DEFAULT_BACKEND if backend is None else backend) not in BACKENDS:
+    if backend is not None and backend not in BACKENDS:
         raise TransformError(f"jit: unknown backend {backend!r}; available: {', '.join(BACKENDS)}")
 
     def decorate(function: Callable[..., Any]) -> Jitted:
         check_callable(function, "jit")
-        return Jitted(function, nums, names)
+        return Jitted(function, nums, names, backend)
 
     return decorate if f is None else decorate(f)
 

@@ -2,25 +2,79 @@
 
 from __future__ import annotations
 
+import importlib.util
+import threading
+import warnings
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from functorch_lite.backends import interpret
+from functorch_lite.backends.cpu import program as cpu
+from functorch_lite.compile.fingerprint import fingerprint
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph
 from functorch_lite.transforms.call import set_compiler
 
-__all__ = ["BACKENDS", "DEFAULT_BACKEND", "compile_graph"]
+__all__ = ["BACKENDS", "compile_graph"]
 
-BACKENDS: dict[str, Callable[[Graph], Callable[..., tuple[Any, ...]]]] = {
+Program = Callable[..., tuple[Any, ...]]
+BACKENDS: dict[str, Callable[[Graph], Program]] = {
+    "cpu": cpu.compile,
     "interpret": interpret.compile,
 }
-DEFAULT_BACKEND = "interpret"
+_default: list[str] = []
 
 
-def compile_graph(graph: Graph) -> Callable[..., tuple[Any, ...]]:
-    """Optimise a graph and make a program of it with the default backend."""
-    return BACKENDS[DEFAULT_BACKEND](optimise(graph))
+def default_backend() -> str:
+    """The compiler, or the interpreter where the compiler's library does not load."""
+    if not _default:
+        found = importlib.util.find_spec("llvmlite") is not None
+        if found:
+            try:
+                import llvmlite.binding  # noqa: F401
+            except Exception as error:
+                found = False
+                reason = str(error)
+        else:
+            reason = "it is not installed"
+        if not found:
+            warnings.warn(
+                f"functorch_lite: llvmlite does not load ({reason}), so jit runs programs op by "
+                "op. Install it with: pip install llvmlite",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        _default.append("cpu" if found else "interpret")
+    return _default[0]
+
+
+_shared: OrderedDict[Any, Program] = OrderedDict()
+_lock = threading.Lock()
+MOST_SHARED = 512
+
+
+def compile_graph(graph: Graph, backend: str | None = None) -> Program:
+    """Optimise a graph and make a program of it; equal graphs share one."""
+    name = backend or default_backend()
+    graph = optimise(graph)
+    if name == "interpret":
+        return BACKENDS[name](graph)
+    key = fingerprint(graph)
+    if key is None:
+        return BACKENDS[name](graph)
+    key = name, key
+    with _lock:
+        found = _shared.get(key)
+        if found is not None:
+            _shared.move_to_end(key)
+            return found
+    made = BACKENDS[name](graph)
+    with _lock:
+        _shared[key] = made
+        while len(_shared) > MOST_SHARED:
+            _shared.popitem(last=False)
+    return made
 
 
 set_compiler(compile_graph)

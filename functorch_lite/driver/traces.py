@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from functorch_lite.backends.cpu import inspect
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph, check
 from functorch_lite.core.rewrite import free_tracers
@@ -21,11 +22,16 @@ class TraceRecord:
         signature: the arguments in short form.
         reason: why no earlier trace could be used.
         equations: equations as staged, and after optimisation (None until it first ran).
+        seconds: what tracing and compiling took: ``trace``, then ``plan`` (fusion and buffers),
+            ``print`` (to LLVM's language) and ``load`` (LLVM, or the cache of compiled code).
+        host_calls: ops of the program that the compiler leaves to Python, by name.
     """
 
     signature: str
     reason: str
     equations: tuple[int, int | None]
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    host_calls: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +50,13 @@ class CacheInfo:
 
     def __str__(self) -> str:
         lines = [f"{self.hits} calls reused a trace, {self.misses} traced"]
-        lines += [f"  {t.signature}: {t.reason}" for t in self.traces]
+        for t in self.traces:
+            lines.append(f"  {t.signature}: {t.reason}")
+            if t.seconds:
+                spent = ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in t.seconds.items())
+                lines.append(f"    {spent}")
+            if t.host_calls:
+                lines.append(f"    Python runs: {', '.join(t.host_calls)}")
         return "\n".join(lines)
 
 
@@ -52,7 +64,8 @@ class Entry:
     """A traced signature of a jitted function."""
 
     __slots__ = (
-        "axes", "debug", "graph", "leaves", "out_tree", "out_weak", "reason", "statics", "treedef",
+        "axes", "backend", "debug", "graph", "leaves", "out_tree", "out_weak", "reason", "seconds",
+        "statics", "treedef",
     )  # fmt: skip
 
     def record(self, name: str) -> TraceRecord:
@@ -60,7 +73,10 @@ class Entry:
         optimised = self.graph.memo.get("optimised")
         text = ", ".join([f"{n}: {a}" for n, a in (*self.leaves, *self.statics)])
         count = (len(self.graph.eqns), None if optimised is None else len(optimised.eqns))
-        return TraceRecord(f"{name}({text})", self.reason, count)
+        program = self.graph.memo.get(("program", self.backend))
+        seconds = {"trace": self.seconds, **getattr(program, "seconds", {})}
+        calls = tuple(getattr(program, "calls", ()))
+        return TraceRecord(f"{name}({text})", self.reason, count, seconds, calls)
 
     graph: Graph
     out_tree: Any
@@ -71,6 +87,8 @@ class Entry:
     statics: tuple[Any, ...]
     axes: tuple[tuple[Any, int], ...]
     debug: bool
+    seconds: float
+    backend: str | None
 
 
 def reason_for(new: Entry, kept: Sequence[Entry]) -> str:
@@ -106,9 +124,12 @@ def _spoken_axes(axes: Sequence[tuple[Any, int]]) -> str:
     return ", ".join(f"{name!r} of size {size}" for name, size in axes) or "none"
 
 
+STAGES = ("graph", "optimised", "plan", "kernels", "llvm", "assembly")
+
+
 @dataclasses.dataclass(frozen=True)
 class Lowered:
-    """A traced function before it runs.
+    """A traced function before it runs; ``print`` it to see the program as staged.
 
     Attributes:
         graph: the program as staged.
@@ -116,11 +137,35 @@ class Lowered:
 
     graph: Graph
 
+    def __str__(self) -> str:
+        return str(self.graph)
+
     @property
     def optimised(self) -> Graph:
         """The program after all passes, checked."""
         return check(optimise(self.graph))
 
-    def as_text(self, optimised: bool = False) -> str:
-        """The program as runnable Python."""
-        return str(self.optimised if optimised else self.graph)
+    def as_text(self, stage: str | bool = "graph") -> str:
+        """The program as text.
+
+        Args:
+            stage: ``"graph"`` or ``"optimised"`` for runnable Python, before and after the passes;
+                ``"plan"`` for the commands of the compiled program, ``"kernels"`` for its kernels
+                in the kernel language, ``"llvm"`` and ``"assembly"`` for what becomes of them.
+
+        Raises:
+            ValueError: for another stage.
+        """
+        if isinstance(stage, bool):
+            stage = "optimised" if stage else "graph"
+        if stage not in STAGES:
+            raise ValueError(f"as_text: stage must be one of {', '.join(STAGES)}, got {stage!r}")
+        if stage == "graph":
+            return str(self.graph)
+        if stage == "optimised":
+            return str(self.optimised)
+        return inspect.stages(self.optimised)[stage]
+
+    def memory_analysis(self) -> inspect.MemoryAnalysis:
+        """Bytes of operands, results, and what the compiled program needs between them."""
+        return inspect.memory_analysis(self.optimised)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functorch_lite.lax.associative import associative_scan
 from functorch_lite.lax.branches import cond, switch
 from functorch_lite.lax.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
+from functorch_lite.lax.composite import composite
 from functorch_lite.lax.conv_dimensions import (
     ConvDimensionNumbers,
     conv_dimension_numbers,
@@ -162,8 +163,8 @@ __all__ = [
     "all_to_all", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan", "atan2",
     "atanh", "axis_index", "axis_size", "batch_matmul", "bitcast_convert_type", "bitwise_and",
     "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim",
-    "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "complex", "concatenate", "cond",
-    "conj", "conv", "conv_dimension_numbers", "conv_general_dilated",
+    "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "complex", "composite", "concatenate",
+    "cond", "conj", "conv", "conv_dimension_numbers", "conv_general_dilated",
     "conv_general_permutations", "conv_general_shape_tuple", "conv_transpose",
     "conv_with_general_padding", "convert_element_type", "cos", "cosh", "cumlogsumexp",
     "cummax", "cummin", "cumprod", "cumsum", "div", "dot", "dot_general",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import functorch_lite as fl
+from functorch_lite import lax
 from functorch_lite import numpy as fnp
 
 if TYPE_CHECKING:
@@ -33,9 +34,16 @@ def softmax(x: Array, axis: Axes = -1) -> Array:
 
     Source: ``jax.nn.softmax``.
     """
+    return _softmax(x, axis=axis)
+
+
+def _softmax_of(x: Array, *, axis: Axes) -> Array:
     # A shift changes neither the value nor the derivative.
     exponential = fnp.exp(x - fl.stop_gradient(fnp.max(x, axis=axis, keepdims=True)))
     return exponential / fnp.sum(exponential, axis=axis, keepdims=True)
+
+
+_softmax = lax.composite(_softmax_of, "nn.softmax")
 
 
 def log_softmax(x: Array, axis: Axes = -1) -> Array:
@@ -56,8 +64,15 @@ def log_softmax(x: Array, axis: Axes = -1) -> Array:
 
     Source: ``jax.nn.log_softmax``.
     """
+    return _log_softmax(x, axis=axis)
+
+
+def _log_softmax_of(x: Array, *, axis: Axes) -> Array:
     shifted = x - fl.stop_gradient(fnp.max(x, axis=axis, keepdims=True))
     return shifted - fnp.log(fnp.sum(fnp.exp(shifted), axis=axis, keepdims=True))
+
+
+_log_softmax = lax.composite(_log_softmax_of, "nn.log_softmax")
 
 
 def logsumexp(x: Array, axis: Axes = None, keepdims: bool = False) -> Array:

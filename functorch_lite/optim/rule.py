@@ -32,8 +32,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from functorch_lite import lax, tree
 from functorch_lite import numpy as fnp
-from functorch_lite import tree
 from functorch_lite.errors import DtypeError, ShapeError, TreeError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Optimizer:
         name: str,
     ) -> None:
         self.init = init
-        self.update = update
+        self.update = lax.composite(update, f"optim.{name}")
         self.name = name
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:

@@ -15,6 +15,7 @@ from functorch_lite.core.aval import Aval, short_list
 from functorch_lite.core.graph import Eqn, Graph, Var, evaluate, reference_program, same_types
 from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.rewrite import close, with_signature
+from functorch_lite.core.trace import state
 from functorch_lite.errors import ShapeError
 from functorch_lite.transforms.batch import BatchTrace
 from functorch_lite.transforms.derived import (
@@ -29,20 +30,33 @@ from functorch_lite.transforms.derived import (
 )
 from functorch_lite.transforms.higher_order import higher_order
 
-_compile: Callable[[Graph], Callable[..., tuple[Any, ...]]] = reference_program
+Program = Callable[..., tuple[Any, ...]]
 
 
-def set_compiler(compiler: Callable[[Graph], Callable[..., tuple[Any, ...]]]) -> None:
+def _interpret(graph: Graph, backend: str | None) -> Program:
+    return reference_program(graph)
+
+
+_compile: Callable[[Graph, str | None], Program] = _interpret
+
+
+def set_compiler(compiler: Callable[[Graph, str | None], Program]) -> None:
     """Choose what makes a program of a graph; the driver does so when it is imported."""
     global _compile
     _compile = compiler
 
 
-def program_of(graph: Graph) -> Callable[..., tuple[Any, ...]]:
-    """The compiled program of a graph, a function of raw arrays; compiled once."""
-    program: Callable[..., tuple[Any, ...]] | None = graph.memo.get("program")
+def program_of(graph: Graph, backend: str | None = None) -> Program:
+    """The compiled program of a graph, a function of raw arrays; compiled once.
+
+    Args:
+        graph: without captured tracers.
+        backend: a backend's name; by default that of the program around this call, if there is one.
+    """
+    key = "program", backend or state.backend
+    program: Program | None = graph.memo.get(key)
     if program is None:
-        program = graph.memo["program"] = _compile(graph)
+        program = graph.memo[key] = _compile(graph, key[1])
     return program
 
 

@@ -69,6 +69,7 @@ def bits(xs):
     return [(np.asarray(x).dtype, np.asarray(x).shape, np.asarray(x).tobytes()) for x in xs]
 
 
+@pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_printed_graph_is_a_program(name):
     f = FUNCTIONS[name]

@@ -83,7 +83,11 @@ def test_jit_gives_the_same(case):
     leaves = fl.tree.leaves
     for e, c in zip(leaves(eager), leaves(compiled), strict=True):
         assert (e.shape, e.dtype) == (c.shape, c.dtype)
-        np.testing.assert_array_equal(np.asarray(e), np.asarray(c))
+        if e.dtype.kind in "fc":  # compiled sums and functions round differently
+            tolerance = 50 * np.finfo(e.dtype).eps
+            np.testing.assert_allclose(np.asarray(c), np.asarray(e), rtol=tolerance, atol=tolerance)
+        else:
+            np.testing.assert_array_equal(np.asarray(e), np.asarray(c))
 
 
 @pytest.mark.parametrize("case", COMPILED[1::3], ids=label)

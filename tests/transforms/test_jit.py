@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -96,11 +97,20 @@ def test_cache_info_reads_well():
     scale(fnp.ones(2), 3.0)
     scale(fnp.ones(2), 4.0)
     scale(fnp.ones(3), 4.0)
-    assert str(scale.cache_info()) == (
-        "1 calls reused a trace, 2 traced\n"
-        "  scale(x: f32[2], by: f64[] weak): first call\n"
-        "  scale(x: f32[3], by: f64[] weak): x is f32[3] instead of f32[2]"
-    )
+    lines = str(scale.cache_info()).splitlines()
+    assert lines[::2] == [
+        "1 calls reused a trace, 2 traced",
+        "    " + lines[2].strip(),
+        "    " + lines[4].strip(),
+    ]
+    assert lines[1::2] == [
+        "  scale(x: f32[2], by: f64[] weak): first call",
+        "  scale(x: f32[3], by: f64[] weak): x is f32[3] instead of f32[2]",
+    ]
+    for line in lines[2::2]:
+        assert re.fullmatch(
+            r"(trace|plan|print|load) .* ms(, (plan|print|load) .* ms)*", line.strip()
+        )
     assert scale.cache_info().traces[0].equations == (2, 2)
 
 
@@ -213,7 +223,7 @@ def test_static_data_that_cannot_be_compared():
     [
         ({"static_argnums": 5}, "static_argnums has 5, but f takes 2 positional"),
         ({"static_argnames": "z"}, "static_argnames has 'z', but f takes x, n"),
-        ({"backend": "fortran"}, "unknown backend 'fortran'; available: interpret"),
+        ({"backend": "fortran"}, "unknown backend 'fortran'; available: cpu, interpret"),
     ],
 )
 def test_wrong_options(kwargs, message):
@@ -431,7 +441,7 @@ def test_lower_shows_the_program():
     f = fl.jit(lambda x: fnp.exp(x) * 1.0 + fnp.exp(x))
     lowered = f.lower(fnp.ones(2))
     assert lowered.as_text().count("exp(") == 2
-    assert lowered.as_text(optimised=True).count("exp(") == 1
+    assert lowered.as_text("optimised").count("exp(") == 1
     assert f.cache_info().misses == 1
     f(fnp.ones(2))
     assert f.cache_info().misses == 1

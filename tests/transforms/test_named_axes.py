@@ -166,7 +166,7 @@ def test_a_lowered_program_prints_and_checks():
     def f(x):
         lowered = fl.jit(lambda x: lax.pmean(x, "i") + lax.psum(constant, "i")).lower(x)
         check(lowered.graph)
-        texts.extend([lowered.as_text(), lowered.as_text(optimised=True)])
+        texts.extend([lowered.as_text(), lowered.as_text("optimised")])
         return x
 
     named(FL, f)(fnp.ones((3, 2)))

@@ -1,0 +1,70 @@
+"""Functions that count as one operation: large eager calls of them run as one compiled program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from functorch_lite import tree
+from functorch_lite.core.array import Array
+from functorch_lite.core.trace import state
+from functorch_lite.driver import jit
+
+__all__ = ["composite"]
+
+ELEMENTS = 1 << 15
+"""Elements of all arguments together from which on a call is compiled."""
+MOST_SIGNATURES = 256
+
+
+def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
+    """Make one operation of a function that is written in other operations.
+
+    Under a transform it is its decomposition. An eager call with large arguments, met for the
+    second time with these shapes, runs as one compiled program, with what the compiler fuses fused.
+
+    Args:
+        decomposition: function of trees of arrays; keyword arguments are attributes, hashable.
+        name: what to call it.
+        version: a number for people.
+
+    Returns:
+        a function with the decomposition's arguments and results.
+
+    >>> import functorch_lite.numpy as fnp
+    >>> norm = composite(lambda x, *, scale: fnp.sqrt(fnp.sum(x * x)) * scale, "my.norm")
+    >>> norm(fnp.asarray([3.0, 4.0]), scale=2.0)
+    Array(10., dtype=float32)
+
+    Source: ``jax.lax.composite``.
+    """
+    compiled: dict[Any, Callable[..., Any]] = {}
+    seen: set[Any] = set()
+
+    @wraps(decomposition)
+    def operation(*args: Any, **attributes: Any) -> Any:
+        if state.trace is not None or state.backend is not None or state.disable_jit:
+            return decomposition(*args, **attributes)
+        leaves, structure = tree.flatten(args)
+        size = 0
+        for leaf in leaves:
+            if type(leaf) is not Array:
+                return decomposition(*args, **attributes)
+            size += leaf._data.size
+        if size < ELEMENTS:
+            return decomposition(*args, **attributes)
+        shapes = [(leaf.shape, leaf.dtype) for leaf in leaves]
+        key = (structure, *shapes, *attributes.items())
+        if key not in seen:
+            if len(seen) >= MOST_SIGNATURES:
+                seen.clear()
+            seen.add(key)
+            return decomposition(*args, **attributes)
+        names = tuple(attributes)
+        if names not in compiled:
+            compiled[names] = jit(decomposition, static_argnames=names)
+        return compiled[names](*args, **attributes)
+
+    operation.__qualname__ = name
+    return operation
