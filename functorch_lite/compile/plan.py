@@ -83,7 +83,7 @@ class _GraphPlanner:
 
     Attributes:
         slot: per variable, where it lives.
-        alias: per variable that is another one under a different shape, that one.
+        owner: per memory, the variable whose value it holds last.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class _GraphPlanner:
                 raise Unplannable("a stack from outside")
             self.slot[v] = Slot("const", v.aval, np.ascontiguousarray(c._data))
         self.fixed = set(self.slot)
+        self.owner: dict[Slot, Var] = {}
         self.outputs = outputs
         for v, slot in zip(graph.outputs, outputs, strict=True):
             if v not in self.slot:
@@ -143,6 +144,7 @@ class _GraphPlanner:
         if found is None:
             kind = "tape" if isinstance(v.aval, StackAval) else "arena"
             found = self.slot[v] = Slot(kind, v.aval)
+            self.owner[found] = v
         return found
 
     # -------------------------------------------------------------------------------------- steps
@@ -167,9 +169,11 @@ class _GraphPlanner:
                 and self.last_use.get(x) == number
                 and x.aval.nbytes == v.aval.nbytes
                 and x.aval.dtype == v.aval.dtype
-                and all(other is not slot for y, other in self.slot.items() if y is not x)
+                and self.owner.get(slot.shares or slot) is x
             ):
-                self.slot[v] = Slot("arena", v.aval, shares=slot.shares or slot)
+                memory = slot.shares or slot
+                self.slot[v] = Slot("arena", v.aval, shares=memory)
+                self.owner[memory] = v
                 return
 
     def call(self, eqn: Eqn, number: int) -> None:

@@ -95,19 +95,16 @@ def target(planner: Any, x: Var, out: Var, number: int, alone: bool = True) -> S
     """Memory for ``out`` that holds ``x`` and may be written: its own if nothing else needs it."""
     slot: Slot | None = planner.slot.get(x)
     wanted: Slot | None = planner.slot.get(out)
-    alone = (
-        alone
-        and slot is not None
-        and planner.last_use.get(x) == number
-        and sum(other is slot for other in planner.slot.values()) == 1
-    )
-    if alone and slot is not None:
-        if wanted is not None and planner.pairs.get(wanted) is slot:
+    if alone and slot is not None and planner.last_use.get(x) == number:
+        only = sum(other is slot for other in planner.slot.values()) == 1
+        if wanted is not None and only and planner.pairs.get(wanted) is slot:
             planner.swapped.add(wanted)
             planner.slot[out] = slot
             return slot
-        if wanted is None and slot.kind == "arena" and x not in planner.fixed:
+        memory = slot.shares or slot
+        if wanted is None and planner.owner.get(memory) is x:
             planner.slot[out] = slot
+            planner.owner[memory] = out
             return slot
     found: Slot = planner.place(out)
     planner.steps.append(Copy(found, planner.place(x)))

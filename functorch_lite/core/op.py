@@ -183,7 +183,7 @@ class Op:
     __slots__ = (
         "__weakref__", "_plans", "_source", "aval", "batch", "batch_with", "eager", "family", "fwd",
         "info", "inline", "jvp", "multi", "name", "operands", "partial", "per_device",
-        "stage", "unbroadcasts", "vjp",
+        "stage", "takes_namespace", "unbroadcasts", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -205,8 +205,8 @@ class Op:
         self.name = name
         self.operands = operands
         self._source = eager
-        takes_namespace = parameters_of(eager)[:1] == ("xp",)
-        self.eager = partial(eager, np) if takes_namespace else eager
+        self.takes_namespace = parameters_of(eager)[:1] == ("xp",)
+        self.eager = partial(eager, np) if self.takes_namespace else eager
         self.per_device: dict[str, Callable[..., Any]] = {}
         self.aval = aval
         self.jvp = _rules(name, "jvp", jvp, operands)
@@ -259,7 +259,7 @@ class Op:
         if found is None:
             if isinstance(self._source, np.ufunc):
                 found = getattr(xp, self._source.__name__)
-            elif isinstance(self.eager, partial) and self.eager.func is self._source:
+            elif self.takes_namespace:
                 found = partial(self._source, xp)
             else:
                 found = self._source

@@ -46,6 +46,9 @@ __all__ = ["Jitted", "clear_caches", "disable_jit", "jit"]
 
 UNKEPT_RECORDS = 16
 _get_data = attrgetter("_data")
+_get_type = attrgetter("shape", "dtype")
+_ONLY_ARRAYS = {Array}
+_new = object.__new__
 _live: weakref.WeakSet[Jitted] = weakref.WeakSet()
 
 
@@ -67,6 +70,7 @@ class Jitted:
             f, tuple(static_argnums), tuple(static_argnames)
         )
         self._cache: dict[Any, Entry] = {}
+        self._fast: dict[Any, Callable[[tuple[Any, ...]], Any]] = {}
         self._unkept: deque[TraceRecord] = deque(maxlen=UNKEPT_RECORDS)
         self._locks: dict[Any, threading.RLock] = {}
         self._lock = threading.Lock()
@@ -82,6 +86,28 @@ class Jitted:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if (
+            self._fast
+            and not kwargs
+            and state.trace is None
+            and state.backend is None
+            and state.device is None
+            and not (state.debug or state.disable_jit)
+        ):
+            leaves: Any = args
+            structure: Any = len(args)
+            if set(map(type, args)) != _ONLY_ARRAYS:
+                leaves, structure = tree.flatten(args)
+            if set(map(type, leaves)) == _ONLY_ARRAYS:
+                datas = tuple(map(_get_data, leaves))
+                ready = self._fast.get((structure, *map(_get_type, datas)))
+                if ready is not None:
+                    self._hits += 1
+                    return ready(datas)
+        return self._call(args, kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of any kind."""
         if state.disable_jit:
             return self._f(*args, **kwargs)
         leaves, key, dynamic = self._signature(args, kwargs)
@@ -90,7 +116,32 @@ class Jitted:
             entry = self._trace(leaves, key, dynamic, args, kwargs)
         else:
             self._hits += 1
+            self._remember(entry, args, kwargs, leaves)
         return self._run(entry, leaves)
+
+    def _remember(
+        self, entry: Entry, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]
+    ) -> None:
+        """Let later calls of this kind skip all that is the same for them."""
+        program = entry.graph.memo.get(("program", None))
+        if (
+            kwargs
+            or self._static_nums
+            or self._static_names
+            or any(entry.out_weak)
+            or entry.axes
+            or entry.debug
+            or state.device is not None
+            or state.trace is not None
+            or self._backend is not None
+            or set(map(type, leaves)) != _ONLY_ARRAYS
+            or getattr(program, "calls", True)
+        ):
+            return
+        flat = set(map(type, args)) == _ONLY_ARRAYS
+        structure = len(args) if flat else tree.flatten(args)[1]
+        types = [_get_type(x._data) for x in leaves]
+        self._fast[(structure, *types)] = _ready(program, entry.out_tree)
 
     def _lookup(self, key: Any) -> Entry | None:
         try:
@@ -253,6 +304,7 @@ class Jitted:
         """Forget all traces."""
         with self._lock:
             self._cache.clear()
+            self._fast.clear()
             self._unkept.clear()
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
@@ -285,6 +337,23 @@ class Jitted:
                 "Remedy: call profile with arrays, and use the default backend."
             )
         return profile(program, [x._data for x in leaves])
+
+
+def _ready(program: Any, out_tree: Any) -> Callable[[tuple[Any, ...]], Any]:
+    """A function of raw arrays that runs a compiled program and wraps its results."""
+    if tree.unflatten(out_tree, [None] * out_tree.num_leaves) is None and out_tree.num_leaves == 1:
+
+        def one(datas: tuple[Any, ...]) -> Any:
+            array = _new(Array)
+            (array._data,) = program(*datas)
+            return array
+
+        return one
+
+    def many(datas: tuple[Any, ...]) -> Any:
+        return tree.unflatten(out_tree, map(wrap_result, program(*datas)))
+
+    return many
 
 
 def _named_axes() -> tuple[tuple[Any, int], ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -106,6 +108,7 @@ class CompiledProgram:
             keep=loaded,
         )
         self.run = self.native.run
+        self.reference = reference_program(graph) if devices_enabled() or _gpu_possible() else None
         for step in all_steps(made.steps):
             if isinstance(step, Launch):
                 step.emitted.kernel.release()
@@ -117,20 +120,27 @@ class CompiledProgram:
     def __call__(self, *datas: Any) -> tuple[Any, ...]:
         outs = tuple([make(shape, dtype) for make, shape, dtype in self.shapes])
         status = self.run(datas, outs)
-        if status:
-            self.again(datas, outs, status)
-        return outs
+        return self.again(datas, outs, status) if status else outs
 
-    def again(self, datas: tuple[Any, ...], outs: tuple[Any, ...], status: int) -> None:
-        """Run with operands laid out as the program needs them."""
+    def again(self, datas: tuple[Any, ...], outs: tuple[Any, ...], status: int) -> tuple[Any, ...]:
+        """Run with operands laid out as the program needs them; elsewhere, if they are elsewhere."""
         if status < Status.REFUSED:
             raise RuntimeError(f"a compiled program stopped with status {status}")
-        given = tuple(
+        if self.reference is not None and not all(isinstance(d, np.ndarray) for d in datas):
+            return self.reference(*datas)
+        given = tuple([
             np.require(np.asarray(d), requirements=["C", "A"]).view(np.ndarray) for d in datas
-        )
+        ])  # fmt: skip
         status = self.run(given, outs)
         if status:
             raise RuntimeError(f"a compiled program refused operand {status - Status.REFUSED}")
+        return outs
+
+
+@functools.cache
+def _gpu_possible() -> bool:
+    """Whether arrays may come from a GPU."""
+    return importlib.util.find_spec("cupy") is not None
 
 
 class Mark(NamedTuple):
@@ -383,17 +393,6 @@ def compile(graph: Graph) -> Callable[..., tuple[Any, ...]]:
         graph: optimised.
     """
     try:
-        native = CompiledProgram(graph)
+        return CompiledProgram(graph)
     except Unplannable:
         return reference_program(graph)
-    fallback: list[Callable[..., tuple[Any, ...]]] = []
-
-    def program(*datas: Any) -> tuple[Any, ...]:
-        if devices_enabled() and not all(isinstance(d, np.ndarray) for d in datas):
-            if not fallback:
-                fallback.append(reference_program(graph))
-            return fallback[0](*datas)
-        return native(*datas)
-
-    program.native = native  # type: ignore[attr-defined]
-    return native if not devices_enabled() else program
