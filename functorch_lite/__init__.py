@@ -21,6 +21,7 @@ from functorch_lite import (
     tree,
     tree_util,
 )
+from functorch_lite.backends.cpu.runtime.threads import get_num_threads, set_num_threads
 from functorch_lite.core.array import Array
 from functorch_lite.core.aval import Aval as ShapeDtypeStruct
 from functorch_lite.core.device import Device
@@ -73,6 +74,7 @@ __all__ = [
     "errors",
     "eval_shape",
     "float0",
+    "get_num_threads",
     "grad",
     "hessian",
     "jacfwd",
@@ -92,6 +94,7 @@ __all__ = [
     "random",
     "register_dataclass",
     "remat",
+    "set_num_threads",
     "stop_gradient",
     "tree",
     "tree_util",

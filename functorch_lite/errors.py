@@ -123,6 +123,22 @@ class ImmutableError(FunctorchLiteError, TypeError):
     """
 
 
+class DonatedError(FunctorchLiteError, RuntimeError):
+    """An array was used after ``jit`` had been allowed to write over its memory.
+
+    Fails::
+
+        step = jit(update, donate_argnums=0)
+        new = step(params, grads)
+        params["w"] + 1.0
+
+    Fixed::
+
+        params = step(params, grads)
+        params["w"] + 1.0
+    """
+
+
 class DeviceError(FunctorchLiteError, ValueError):
     """Operands live on different devices, or a device does not exist.
 

@@ -109,8 +109,14 @@ class _Emitter:
         return self.own.get(var) or self.inlined(var)
 
     def held(self, var: Var, indices: Indices) -> Value | None:
-        """A value that was computed before, at the current position."""
-        if var in self.given and linear(indices, var.aval.shape) == self.row:
+        """A value that was computed before, at the current position.
+
+        Results of reductions are read nowhere else, as ``fits`` has seen. Other values are computed
+        again where they are wanted at another position, or at one that does not look the same.
+        """
+        if var in self.given and (
+            var not in self.own or linear(indices, var.aval.shape) == self.row
+        ):
             return self.given[var]
         if var in self.kept and linear(indices, var.aval.shape) == self.full:
             buffer, index = self.kept[var]

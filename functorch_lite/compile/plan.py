@@ -46,6 +46,7 @@ class Plan:
         arena_bytes: memory for everything between inputs and outputs.
         slots: all slots, in the order of their numbers.
         graphs: the graphs that were planned, the program's own first, for people to look at.
+        donations: per output, by number, the input whose memory it may take, if that is given up.
     """
 
     inputs: list[Slot]
@@ -54,11 +55,13 @@ class Plan:
     slots: list[Slot]
     arena_bytes: int
     graphs: list[Graph]
+    donations: dict[int, int]
 
 
 class _Planner:
     def __init__(self) -> None:
         self.graphs: list[Graph] = []
+        self.donations: dict[Slot, Slot] = {}
 
     # ------------------------------------------------------------------------------------- graphs
     def graph(
@@ -154,8 +157,8 @@ class _GraphPlanner:
         if emitted is None:
             return
         for v in emitted.arguments:
-            if v not in self.slot and v in group.stored:
-                self.reuse(v, emitted.in_place, number)
+            if v in group.stored:
+                (self.donate if v in self.slot else self.reuse)(v, emitted.in_place, number)
         self.steps.append(Launch(emitted, [self.place(v) for v in emitted.arguments]))
 
     def reuse(self, v: Var, candidates: Sequence[Var], number: int) -> None:
@@ -175,6 +178,26 @@ class _GraphPlanner:
                 self.slot[v] = Slot("arena", v.aval, shares=memory)
                 self.owner[memory] = v
                 return
+
+    def donate(self, v: Var, candidates: Sequence[Var], number: int) -> None:
+        """Note that a result of the program may take the memory of an operand of the program."""
+        for x in candidates:
+            if x.aval.shape == v.aval.shape and self.may_donate(x, v, number):
+                self.planner.donations[self.slot[v]] = self.slot[x]
+                return
+
+    def may_donate(self, x: Var, v: Var, number: int) -> bool:
+        """Whether an operand of the program is needed no more when a result is written."""
+        slot, out = self.slot.get(x), self.slot.get(v)
+        return (
+            slot is not None
+            and out is not None
+            and (slot.kind, out.kind) == ("input", "output")
+            and x.aval.dtype == v.aval.dtype
+            and self.last_use.get(x) == number
+            and slot not in self.planner.donations.values()
+            and sum(other is slot for other in self.slot.values()) == 1
+        )
 
     def call(self, eqn: Eqn, number: int) -> None:
         """An equation that is no loop over elements."""
@@ -343,4 +366,6 @@ def plan(graph: Graph) -> Plan:
     slots = [*inputs, *outputs, *[s for s in slots if s.kind in order[2:]]]
     for i, slot in enumerate(slots):
         slot.number = i
-    return Plan(inputs, outputs, steps, slots, total, planner.graphs)
+    donations = {out.number: x.number for out, x in planner.donations.items()}
+    donations = {out - len(inputs): x for out, x in donations.items()}
+    return Plan(inputs, outputs, steps, slots, total, planner.graphs, donations)

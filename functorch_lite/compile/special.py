@@ -107,6 +107,8 @@ def target(planner: Any, x: Var, out: Var, number: int, alone: bool = True) -> S
             planner.owner[memory] = out
             return slot
     found: Slot = planner.place(out)
+    if alone and planner.may_donate(x, out, number):
+        planner.planner.donations[found] = slot
     planner.steps.append(Copy(found, planner.place(x)))
     return found
 

@@ -27,6 +27,7 @@ from functorch_lite.core.aval import make_aval
 from functorch_lite.core.op import check_same_device, wrap_result
 from functorch_lite.core.rewrite import free_tracers
 from functorch_lite.core.trace import axis_environment, function_name, run_again, state
+from functorch_lite.driver.donation import run_donating
 from functorch_lite.driver.programs import BACKENDS
 from functorch_lite.driver.statics import complete_statics, static_key
 from functorch_lite.driver.traces import CacheInfo, Entry, Lowered, TraceRecord, reason_for
@@ -61,8 +62,10 @@ class Jitted:
         static_argnums: Iterable[int],
         static_argnames: Iterable[str],
         backend: str | None = None,
+        donate_argnums: Iterable[int] = (),
     ) -> None:
         self._f = f
+        self._donate = tuple(donate_argnums)
         self._backend = backend
         self._name = function_name(f)
         self._label = f"jit of {self._name}"
@@ -126,6 +129,7 @@ class Jitted:
         program = entry.graph.memo.get(("program", None))
         if (
             kwargs
+            or self._donate
             or self._static_nums
             or self._static_names
             or any(entry.out_weak)
@@ -164,11 +168,21 @@ class Jitted:
                 if isinstance(x, Tracer) and not x._trace.alive:
                     raise_escaped(x, self._label)
             outs: Sequence[Any] = call_graph(entry.graph, arrays)
+        elif entry.donated:
+            datas = None  # what holds an operand keeps its memory from being taken
+            outs = list(map(wrap_result, self._give(entry, arrays)))
         else:
             outs = list(map(wrap_result, self._compute(entry, arrays, datas)))
         if any(entry.out_weak):
             outs = list(map(finish, outs, entry.out_weak))
         return tree.unflatten(entry.out_tree, outs)
+
+    def _give(self, entry: Entry, arrays: list[Array]) -> Any:
+        """Run a program that may write over some operands."""
+        program: Any = program_of(entry.graph, self._backend)
+        if not getattr(program, "donations", None):
+            return self._compute(entry, arrays, list(map(_get_data, arrays)))
+        return state.run(run_donating, program, arrays, entry.donated, self._label)
 
     def _compute(self, entry: Entry, arrays: list[Array], datas: list[Any]) -> Any:
         graph = entry.graph
@@ -278,9 +292,25 @@ class Jitted:
             for n, a, w in zip(names, avals, weak, strict=True)
         )
         entry.statics = self._static_values(args, kwargs)
+        entry.donated = self._donated(args)
         entry.axes, entry.debug = _named_axes(), state.debug > 0
         entry.seconds, entry.backend = time.perf_counter() - begin, self._backend or state.backend
         return entry
+
+    def _donated(self, args: tuple[Any, ...]) -> tuple[int, ...]:
+        """Positions of the leaves that are donated."""
+        if not self._donate:
+            return ()
+        nums = {n % len(args) for n in self._donate if -len(args) <= n < len(args)}
+        fixed = {n % len(args) for n in self._static_nums if -len(args) <= n < len(args)}
+        found: list[int] = []
+        begin = 0
+        for i, arg in enumerate(args):
+            count = 0 if i in fixed else len(tree.leaves(arg))
+            if i in nums:
+                found += range(begin, begin + count)
+            begin += count
+        return tuple(found)
 
     def _put_statics(
         self, new_args: Any, new_kwargs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -375,7 +405,8 @@ def jit(
         f: function of trees of arrays; without it, a decorator is returned.
         static_argnums: positions of arguments that are part of the signature by value (hashable).
         static_argnames: names of such arguments.
-        donate_argnums: positions of arguments whose memory a program may reuse.
+        donate_argnums: positions of arguments that are given up: where nobody else holds their
+            memory, a result may be written into it, and using them afterwards is a DonatedError.
         backend: ``"cpu"``, the compiler for the processor, or ``"interpret"``, which runs the graph
             op by op; by default the compiler, if its library (llvmlite) loads.
 
@@ -393,6 +424,7 @@ def jit(
     >>> square.cache_info().misses
     1
     """
+    given_up = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     if backend is not None and backend not in BACKENDS:
@@ -400,7 +432,7 @@ def jit(
 
     def decorate(function: Callable[..., Any]) -> Jitted:
         check_callable(function, "jit")
-        return Jitted(function, nums, names, backend)
+        return Jitted(function, nums, names, backend, given_up)
 
     return decorate if f is None else decorate(f)
 

@@ -64,7 +64,7 @@ class Entry:
     """A traced signature of a jitted function."""
 
     __slots__ = (
-        "axes", "backend", "debug", "graph", "leaves", "out_tree", "out_weak", "reason", "seconds",
+        "axes", "backend", "debug", "donated", "graph", "leaves", "out_tree", "out_weak", "reason", "seconds",
         "statics", "treedef",
     )  # fmt: skip
 
@@ -89,6 +89,7 @@ class Entry:
     debug: bool
     seconds: float
     backend: str | None
+    donated: tuple[int, ...]
 
 
 def reason_for(new: Entry, kept: Sequence[Entry]) -> str:

@@ -62,6 +62,7 @@ class CompiledProgram:
         kernels: the text of each kernel, by name.
         seconds: time to plan, print and load.
         arena_bytes: memory between inputs and outputs.
+        donations: per output, the input whose memory it may take.
         calls: ops that Python runs, by name.
     """
 
@@ -92,6 +93,7 @@ class CompiledProgram:
             for s in made.outputs
         ]
         self.arena_bytes = made.arena_bytes
+        self.donations = made.donations
         self.calls = writer.calls
         self.marks = writer.marks
         hosts = writer.hosts
@@ -122,8 +124,13 @@ class CompiledProgram:
         status = self.run(datas, outs)
         return self.again(datas, outs, status) if status else outs
 
+    def into(self, datas: tuple[Any, ...], outs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Run with given memory for the results."""
+        status = self.run(datas, outs)
+        return self.again(datas, outs, status) if status else outs
+
     def again(self, datas: tuple[Any, ...], outs: tuple[Any, ...], status: int) -> tuple[Any, ...]:
-        """Run with operands laid out as the program needs them; elsewhere, if they are elsewhere."""
+        """Run with operands laid out as the program needs them, or where they are."""
         if status < Status.REFUSED:
             raise RuntimeError(f"a compiled program stopped with status {status}")
         if self.reference is not None and not all(isinstance(d, np.ndarray) for d in datas):
