@@ -64,8 +64,8 @@ class Entry:
     """A traced signature of a jitted function."""
 
     __slots__ = (
-        "axes", "backend", "debug", "donated", "graph", "leaves", "out_tree", "out_weak", "reason", "seconds",
-        "statics", "treedef",
+        "axes", "backend", "debug", "donated", "graph", "leaves", "out_tree", "out_weak", "reason",
+        "seconds", "statics", "treedef",
     )  # fmt: skip
 
     def record(self, name: str) -> TraceRecord:
