@@ -8,6 +8,7 @@ nothing but the shape.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from functorch_lite.core.aval import StackAval, make_aval
 from functorch_lite.core.dtypes import float0, float32, is_complex, is_float, is_inexact
 from functorch_lite.core.graph import Eqn, Graph, Var
 from functorch_lite.core.op import REGISTRY, output_avals
+from functorch_lite.core.rewrite import dead_code
 
 __all__ = ["decompose"]
 
@@ -74,7 +76,30 @@ def decompose(graph: Graph) -> Graph:
         if not _empty(w, eqn) and (rule is None or not rule(w, eqn)):
             w.eqns.append(eqn)
     outs = [w.swap.get(v, v) for v in graph.outputs]
-    return Graph(graph.inputs, w.eqns, outs, w.consts, graph.name)
+    return _transposed_products(Graph(graph.inputs, w.eqns, outs, w.consts, graph.name))
+
+
+def _transposed_products(graph: Graph) -> Graph:
+    """A product of which only the transpose is needed, as the product of the transposes."""
+    maker = {e.outputs[0]: e for e in graph.eqns if e.op.name == "dot_general"}
+    if not maker:
+        return graph
+    uses = Counter([*graph.outputs, *(v for e in graph.eqns for v in e.inputs)])
+    w = _Writer(graph)
+    for eqn in graph.eqns:
+        product = maker.get(eqn.inputs[0]) if eqn.op.name == "transpose" else None
+        ndim = len(eqn.params["perm"]) if product is not None else 0
+        swapped = (*range(ndim - 2), ndim - 1, ndim - 2)
+        if product is None or eqn.params["perm"] != swapped or uses[eqn.inputs[0]] != 1:
+            w.eqns.append(eqn)
+            continue
+        x, y = product.inputs
+        if is_complex(x.aval.dtype):
+            w.eqns.append(eqn)
+            continue
+        x, y = w.emit("transpose", x, perm=swapped), w.emit("transpose", y, perm=swapped)
+        w.emit("dot_general", y, x, outputs=eqn.outputs, **product.params)
+    return dead_code(Graph(graph.inputs, w.eqns, graph.outputs, w.consts, graph.name))
 
 
 _IDENTITIES = {"reduce_sum": 0, "reduce_prod": 1, "reduce_and": True, "reduce_or": False,
