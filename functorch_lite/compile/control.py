@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.compile.kernel import Unplannable
 from functorch_lite.compile.passes import optimise
 from functorch_lite.compile.scalar_loop import scalar_scan, scalar_while
 from functorch_lite.compile.steps import (
@@ -20,7 +21,6 @@ from functorch_lite.compile.steps import (
     Slot,
     Step,
     Swap,
-    Unplannable,
     While,
 )
 from functorch_lite.core.aval import Aval, StackAval, make_aval

@@ -19,7 +19,15 @@ from functorch_lite.compile.fuse import (
     source_indices,
 )
 from functorch_lite.compile.index import ZERO, Axis, Digit, Index, linear, unravel
-from functorch_lite.compile.kernel import Accumulator, Buffer, Builder, Kernel, Loop, Value
+from functorch_lite.compile.kernel import (
+    Accumulator,
+    Buffer,
+    Builder,
+    Kernel,
+    Loop,
+    Unplannable,
+    Value,
+)
 from functorch_lite.core.dtypes import float32, highest, is_half, lowest
 from functorch_lite.core.graph import Eqn, Var
 
@@ -125,6 +133,8 @@ class _Emitter:
 
     def leaf(self, var: Var, indices: Indices, mask: Value | None) -> Value:
         """The element of a variable that is not computed here."""
+        if var in self.group.level:  # what a group computes is never read from memory
+            raise Unplannable(f"{self.group.roots[0].op.name}: a value is not at hand")
         if var in self.constants:
             return self.b.const(self.constants[var], var.aval.dtype)
         buffer = self.inputs.get(var)

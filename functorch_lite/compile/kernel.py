@@ -31,6 +31,7 @@ __all__ = [
     "Loop",
     "Result",
     "Store",
+    "Unplannable",
     "Update",
     "Value",
 ]
@@ -39,6 +40,10 @@ Dtype = np.dtype[Any]
 WHOLE = 64
 """Shared lane loops whose length, like the caller's ranges, is a multiple of this have no tail."""
 NOWHERE: frozenset[Loop] = frozenset()
+
+
+class Unplannable(Exception):
+    """A graph that no compiled program can run; it says why."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)

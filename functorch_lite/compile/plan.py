@@ -13,6 +13,7 @@ from functorch_lite.compile.convolution import convolution
 from functorch_lite.compile.decompose import decompose
 from functorch_lite.compile.emit import emit
 from functorch_lite.compile.fuse import Fused, Group, fuse
+from functorch_lite.compile.kernel import Unplannable
 from functorch_lite.compile.passes import optimise
 from functorch_lite.compile.product import Product
 from functorch_lite.compile.special import special, target
@@ -24,7 +25,6 @@ from functorch_lite.compile.steps import (
     Multiply,
     Slot,
     Step,
-    Unplannable,
     While,
     all_steps,
     used_slots,

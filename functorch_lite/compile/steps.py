@@ -27,7 +27,6 @@ __all__ = [
     "Slot",
     "Step",
     "Swap",
-    "Unplannable",
     "While",
     "all_steps",
     "used_slots",
@@ -60,10 +59,6 @@ class Slot:
     def nbytes(self) -> int:
         """Bytes of the array."""
         return self.aval.nbytes
-
-
-class Unplannable(Exception):
-    """A graph that no compiled program can run; it says why."""
 
 
 @dataclasses.dataclass(eq=False, slots=True)

@@ -23,6 +23,7 @@ from functorch_lite.backends.cpu.assembler import (
     vector_type,
 )
 from functorch_lite.backends.cpu.lanes import Lanes, short
+from functorch_lite.backends.cpu.maths import FUNCTIONS
 from functorch_lite.compile.kernel import (
     WHOLE,
     Accumulator,
@@ -41,6 +42,7 @@ __all__ = ["kernel_name", "print_kernel"]
 
 Dtype = np.dtype[Any]
 SMALL_INT = 1 << 31
+_HEAVY = 20
 LIGHT = 12
 """Loops with at most so many vector values run two vectors an iteration."""
 
@@ -51,7 +53,7 @@ def kernel_name(kernel: Kernel, vector_bytes: int) -> str:
     return "k" + hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-FORMAT = 2
+FORMAT = 3
 
 
 def print_kernel(kernel: Kernel, vector_bytes: int) -> str:
@@ -97,22 +99,26 @@ class _Printer(Lanes):
         return "\n".join([*declares, "", *lines, ""])
 
     def choose_width(self, loop: Loop) -> int:
-        """How many iterations run at a time."""
-        sizes = [4]
+        """How many iterations run at a time: a register of the dtype that most work is in."""
+        weights = {4: 1, 8: 0}
         count = 0
         reduces = False
         for s in _statements(loop.body):
+            size = 0
             if isinstance(s, Value) and loop in s.deps:
                 count += s.op not in ("const", "index")
-                if s.op == "load":
-                    sizes.append(s.dtype.itemsize)
-                elif is_float(s.dtype):
-                    sizes.append(s.dtype.itemsize)
+                if s.op == "load" or is_float(s.dtype):
+                    size = s.dtype.itemsize
+                elif s.op == "threefry2x32":
+                    size = 4
+                weight = _HEAVY if s.op in FUNCTIONS or s.op == "threefry2x32" else 1
             elif isinstance(s, Store):
-                sizes.append(s.buffer.dtype.itemsize)
+                size, weight = s.buffer.dtype.itemsize, 1
             elif isinstance(s, Update):
                 reduces = True
-        width = max(1, self.vector_bytes // max(sizes))
+            if size:
+                weights[8 if size == 8 else 4] += weight
+        width = max(1, self.vector_bytes // (8 if weights[8] > weights[4] else 4))
         if count <= LIGHT:
             width *= 4 if reduces else 2
         elif reduces and count <= 3 * LIGHT:

@@ -19,7 +19,7 @@ from functorch_lite.backends.cpu.runtime.commands import Code
 from functorch_lite.backends.cpu.runtime.layout import Status
 from functorch_lite.backends.cpu.runtime.outputs import allocate
 from functorch_lite.backends.cpu.runtime.program import Program
-from functorch_lite.compile.kernel import Kernel, Loop
+from functorch_lite.compile.kernel import Kernel, Loop, Unplannable
 from functorch_lite.compile.plan import Plan, plan
 from functorch_lite.compile.steps import (
     Branch,
@@ -36,7 +36,6 @@ from functorch_lite.compile.steps import (
     Slot,
     Step,
     Swap,
-    Unplannable,
     While,
     all_steps,
 )
