@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
+from functorch_lite.backends.cpu.runtime.outputs import pool
 from functorch_lite.core.array import Array
 from functorch_lite.errors import DonatedError
 
@@ -43,18 +45,22 @@ def run_donating(
         donated: positions of those that may be written over.
         label: what runs, for messages.
     """
+    given = Counter(id(x._data) for x in arrays)
     taken: dict[int, int] = {}
     for out, i in program.donations.items():
-        if i in donated and type(arrays[i]) is Array and _alone(arrays[i]):
+        x = arrays[i]
+        if i in donated and type(x) is Array and given[id(x._data)] == 1 and _alone(x):
             taken[out] = i
     outs = []
     for out, (make, shape, dtype) in enumerate(program.shapes):
         i = taken.get(out, -1)
         outs.append(arrays[i]._data if i >= 0 else make(shape, dtype))
     datas = tuple([x._data for x in arrays])
-    results: tuple[Any, ...] = program.into(datas, tuple(outs))
-    for i in taken.values():
-        arrays[i]._data = _Gone(label)
+    try:
+        results: tuple[Any, ...] = program.into(datas, tuple(outs))
+    finally:
+        for i in taken.values():
+            arrays[i]._data = _Gone(label)
     return results
 
 
@@ -64,18 +70,24 @@ def _alone(array: Array) -> bool:
     if type(data) is not np.ndarray or sys.getrefcount(data) != _HELD_ONCE:
         return False
     base = data.base
-    if base is not None and (type(base) is not np.ndarray or sys.getrefcount(base) > _BASE_HELD):
-        return False
+    if base is not None:
+        if type(base) is not np.ndarray:
+            return False
+        if sys.getrefcount(base) != _BASE_HELD_ONCE + pool().holds(base):
+            return False
     flags = data.flags
     return bool(flags.c_contiguous and flags.writeable and flags.aligned)
 
 
-def _count() -> int:
+def _counts() -> tuple[int, int]:
+    """What ``getrefcount`` says of an array with one holder, and of the memory of such a view."""
     array = Array.__new__(Array)
     array._data = np.empty(1)
     data = array._data
-    return sys.getrefcount(data)
+    once = sys.getrefcount(data)
+    array._data = np.empty(2)[:1]
+    base = array._data.base
+    return once, sys.getrefcount(base)
 
 
-_HELD_ONCE = _count()
-_BASE_HELD = 3  # the view, the pool of results, and the count itself
+_HELD_ONCE, _BASE_HELD_ONCE = _counts()

@@ -66,6 +66,11 @@ class Jitted:
     ) -> None:
         self._f = f
         self._donate = tuple(donate_argnums)
+        if not all(type(n) is int for n in self._donate):
+            raise TransformError(
+                f"jit of {function_name(f)}: donate_argnums must be integers, got "
+                f"{', '.join(map(repr, self._donate))}. Give positions of arguments, e.g. (0, 1)."
+            )
         self._backend = backend
         self._name = function_name(f)
         self._label = f"jit of {self._name}"
@@ -358,10 +363,12 @@ class Jitted:
         Raises:
             TransformError: inside another transform, or if the program is not a compiled one.
         """
-        leaves, key, dynamic = self._signature(args, kwargs)
-        entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
-        program: Any = program_of(entry.graph, self._backend)
-        if state.trace is not None or not hasattr(program, "native"):
+        program: Any = None
+        if state.trace is None:
+            leaves, key, dynamic = self._signature(args, kwargs)
+            entry = self._lookup(key) or self._trace(leaves, key, dynamic, args, kwargs)
+            program = program_of(entry.graph, self._backend)
+        if not hasattr(program, "native"):
             raise TransformError(
                 f"{self._label}: only compiled programs are profiled, outside other transforms. "
                 "Remedy: call profile with arrays, and use the default backend."

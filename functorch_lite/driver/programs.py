@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import warnings
 from collections import OrderedDict
@@ -11,6 +10,7 @@ from typing import Any
 
 from functorch_lite.backends import interpret
 from functorch_lite.backends.cpu import program as cpu
+from functorch_lite.backends.cpu.machine import binding
 from functorch_lite.compile.fingerprint import fingerprint
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph
@@ -29,23 +29,17 @@ _default: list[str] = []
 def default_backend() -> str:
     """The compiler, or the interpreter where the compiler's library does not load."""
     if not _default:
-        found = importlib.util.find_spec("llvmlite") is not None
-        if found:
-            try:
-                import llvmlite.binding  # noqa: F401
-            except Exception as error:
-                found = False
-                reason = str(error)
-        else:
-            reason = "it is not installed"
-        if not found:
+        try:
+            binding()
+            _default.append("cpu")
+        except ImportError as error:
+            _default.append("interpret")
             warnings.warn(
-                f"functorch_lite: llvmlite does not load ({reason}), so jit runs programs op by "
-                "op. Install it with: pip install llvmlite",
+                f"functorch_lite: jit runs programs op by op, because {error}. "
+                "Remedy: pip install -U llvmlite",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        _default.append("cpu" if found else "interpret")
     return _default[0]
 
 

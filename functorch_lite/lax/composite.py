@@ -10,6 +10,7 @@ from functorch_lite import tree
 from functorch_lite.core.array import Array
 from functorch_lite.core.trace import state
 from functorch_lite.driver import jit
+from functorch_lite.errors import NonConcreteError
 
 __all__ = ["composite"]
 
@@ -40,7 +41,7 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
     Source: ``jax.lax.composite``.
     """
     compiled: dict[Any, Callable[..., Any]] = {}
-    seen: set[Any] = set()
+    seen: dict[Any, bool] = {}  # whether a signature is to be compiled
 
     @wraps(decomposition)
     def operation(*args: Any, **attributes: Any) -> Any:
@@ -54,17 +55,26 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
             size += leaf._data.size
         if size < ELEMENTS:
             return decomposition(*args, **attributes)
-        shapes = [(leaf.shape, leaf.dtype) for leaf in leaves]
-        key = (structure, *shapes, *attributes.items())
-        if key not in seen:
-            if len(seen) >= MOST_SIGNATURES:
-                seen.clear()
-            seen.add(key)
+        try:
+            key = (structure, *[(x.shape, x.dtype) for x in leaves], *attributes.items())
+            known = seen.get(key)
+        except TypeError:  # an attribute that cannot be remembered
             return decomposition(*args, **attributes)
+        if known is not True:
+            result = decomposition(*args, **attributes)
+            if known is None:
+                if len(seen) >= MOST_SIGNATURES:
+                    seen.clear()
+                seen[key] = all(type(x) is Array for x in tree.leaves(result))
+            return result
         names = tuple(attributes)
         if names not in compiled:
             compiled[names] = jit(decomposition, static_argnames=names)
-        return compiled[names](*args, **attributes)
+        try:
+            return compiled[names](*args, **attributes)
+        except NonConcreteError:  # it looks at values
+            seen[key] = False
+            return decomposition(*args, **attributes)
 
     operation.__qualname__ = name
     return operation

@@ -102,6 +102,10 @@ class Outputs:
                     del self._bases[oldest]
         return base, start
 
+    def holds(self, base: np.ndarray[Any, Any]) -> bool:
+        """Whether some memory belongs to the pool."""
+        return any(b is base for b, _ in self._bases.get(base.nbytes - _LINE, ()))
+
     def held_bytes(self) -> int:
         """Bytes that the pool holds on to."""
         return self._bytes

@@ -61,7 +61,7 @@ def set_num_threads(n: int) -> None:
         n: at least 1; 1 switches the pool off.
 
     Raises:
-        ValueError: n is below 1 or above what the pool can hold.
+        ValueError: n is no integer, below 1, or above what the pool can hold.
 
     Example:
         >>> before = get_num_threads()
@@ -70,8 +70,8 @@ def set_num_threads(n: int) -> None:
         1
         >>> set_num_threads(before)
     """
-    if not 1 <= n <= Pool.MAX_THREADS:
-        raise ValueError(f"the number of threads must be in 1..{int(Pool.MAX_THREADS)}, got {n}")
+    if type(n) is not int or not 1 <= n <= Pool.MAX_THREADS:
+        raise ValueError(f"the number of threads must be in 1..{int(Pool.MAX_THREADS)}, got {n!r}")
     with _STATE.lock:
         _STATE.wanted = int(n)
         if _STATE.workers is not None:
