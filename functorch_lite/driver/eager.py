@@ -24,7 +24,7 @@ __all__ = ["install"]
 
 ELEMENTS = 1 << 15
 """Elements of the first operand from which on elementwise ops are compiled."""
-WORK = 1 << 18
+WORK = 1 << 20
 """Elements times window size from which on convolutions and windows are compiled."""
 MOST_PROGRAMS = 512
 
@@ -40,7 +40,6 @@ WINDOWED = (
 
 _programs: OrderedDict[Any, Any] = OrderedDict()
 _lock = threading.Lock()
-_SEEN = object()
 
 
 def install() -> None:
@@ -56,7 +55,7 @@ def install() -> None:
 def _elementwise(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
     def eager(x: Any, *rest: Any, **params: Any) -> Any:
         if x.size >= ELEMENTS and state.backend is None and x.dtype.kind not in "cV":
-            program = _program(op, (x, *rest), params, False)
+            program = _program(op, (x, *rest), params)
             if program is not None:
                 return program(x, *rest)[0]
         return plain(x, *rest, **params)
@@ -68,7 +67,7 @@ def _windowed(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
     def eager(x: Any, *rest: Any, **params: Any) -> Any:
         other = params["window"] if "window" in params else rest[0].shape
         if state.backend is None and x.size * _product(other) >= WORK and x.dtype.kind in "fiu":
-            program = _program(op, (x, *rest), params, True)
+            program = _program(op, (x, *rest), params)
             if program is not None:
                 return program(x, *rest)[0]
         return plain(x, *rest, **params)
@@ -83,22 +82,15 @@ def _product(shape: tuple[int, ...]) -> int:
     return total
 
 
-def _program(op: Op, datas: tuple[Any, ...], params: dict[str, Any], patient: bool) -> Any:
-    """The program of one op; None where NumPy is to do it.
-
-    Args:
-        patient: whether to compile when the same op is met a second time only.
-    """
+def _program(op: Op, datas: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """The program of one op; None where NumPy is to do it."""
     for data in datas:
         if data.__class__ is not np.ndarray:
             return None
     key = (op.name, *[(d.shape, d.dtype) for d in datas], *params.items())
     found = _programs.get(key)
-    if found is None or found is _SEEN:
+    if found is None:
         with _lock:
-            if patient and found is None:
-                _programs[key] = _SEEN
-                return None
             found = _programs[key] = _compile(op, datas, params)
             while len(_programs) > MOST_PROGRAMS:
                 _programs.popitem(last=False)

@@ -14,6 +14,7 @@ from functorch_lite.backends.cpu.machine import binding
 from functorch_lite.compile.fingerprint import fingerprint
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph
+from functorch_lite.core.op import devices_enabled
 from functorch_lite.transforms.call import set_compiler
 
 __all__ = ["BACKENDS", "compile_graph"]
@@ -57,7 +58,7 @@ def compile_graph(graph: Graph, backend: str | None = None) -> Program:
     key = fingerprint(graph)
     if key is None:
         return BACKENDS[name](graph)
-    key = name, key
+    key = name, devices_enabled(), key
     with _lock:
         found = _shared.get(key)
         if found is not None:

@@ -14,7 +14,7 @@ from functorch_lite.errors import NonConcreteError
 
 __all__ = ["composite"]
 
-ELEMENTS = 1 << 15
+ELEMENTS = 1 << 16
 """Elements of all arguments together from which on a call is compiled."""
 MOST_SIGNATURES = 256
 
@@ -22,11 +22,12 @@ MOST_SIGNATURES = 256
 def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
     """Make one operation of a function that is written in other operations.
 
-    Under a transform it is its decomposition. An eager call with large arguments, met for the
-    second time with these shapes, runs as one compiled program, with what the compiler fuses fused.
+    Under a transform it is its decomposition. An eager call with large arguments runs as one
+    compiled program, with what the compiler fuses fused.
 
     Args:
-        decomposition: function of trees of arrays; keyword arguments are attributes, hashable.
+        decomposition: function of trees of arrays, which returns such trees; keyword arguments are
+            attributes, hashable.
         name: what to call it.
         version: a number for people.
 
@@ -41,7 +42,7 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
     Source: ``jax.lax.composite``.
     """
     compiled: dict[Any, Callable[..., Any]] = {}
-    seen: dict[Any, bool] = {}  # whether a signature is to be compiled
+    plain: set[Any] = set()  # signatures that cannot be compiled
 
     @wraps(decomposition)
     def operation(*args: Any, **attributes: Any) -> Any:
@@ -57,23 +58,20 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
             return decomposition(*args, **attributes)
         try:
             key = (structure, *[(x.shape, x.dtype) for x in leaves], *attributes.items())
-            known = seen.get(key)
+            refused = key in plain
         except TypeError:  # an attribute that cannot be remembered
+            refused = True
+        if refused:
             return decomposition(*args, **attributes)
-        if known is not True:
-            result = decomposition(*args, **attributes)
-            if known is None:
-                if len(seen) >= MOST_SIGNATURES:
-                    seen.clear()
-                seen[key] = all(type(x) is Array for x in tree.leaves(result))
-            return result
         names = tuple(attributes)
         if names not in compiled:
             compiled[names] = jit(decomposition, static_argnames=names)
         try:
             return compiled[names](*args, **attributes)
         except NonConcreteError:  # it looks at values
-            seen[key] = False
+            if len(plain) >= MOST_SIGNATURES:
+                plain.clear()
+            plain.add(key)
             return decomposition(*args, **attributes)
 
     operation.__qualname__ = name

@@ -19,6 +19,9 @@ from functorch_lite.testing.samples_conv import REFERENCES
 
 reference = REFERENCES["conv"]
 
+# What NumPy does; large calls would be compiled.
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 # ------------------------------------------------------------------------------------ the geometry
 @hypothesis.given(*[st.integers(*r) for r in ((0, 6), (1, 5), (-9, 9), (0, 6), (1, 5))])

@@ -20,6 +20,9 @@ from functorch_lite.transforms.jvp import jvp
 INF, NAN = math.inf, math.nan
 NAMES = ("window_sum", "window_max", "window_min", "window_argmax", "window_argmin")
 
+# What NumPy does; large calls would be compiled.
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 
 def line(window, stride=1, padding=(0, 0), base_dilation=1, window_dilation=1):
     """The params of a window over one axis."""

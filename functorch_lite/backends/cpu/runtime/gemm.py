@@ -6,6 +6,9 @@ compete; the number it had before is put back by the last such program that ends
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from functorch_lite.backends.cpu.runtime.commands import COMMANDS
 from functorch_lite.backends.cpu.runtime.ir import Function, Module, Value
 from functorch_lite.backends.cpu.runtime.layout import Control, Pool
@@ -23,7 +26,14 @@ _ROWS, _COLUMNS = 16, 4
 _ROW_COST, _COLUMN_COST = 16, 4
 
 # Words of the context that the pieces of one command share.
-_A, _B, _C, _COMMAND, _ROW_PIECES, _COLUMN_PIECES, _GROUPS = range(7)
+_A, _B, _C, _COMMAND, _ROW_PIECES, _COLUMN_PIECES, _GROUPS, _TILES = range(8)
+
+_TILE_TERMS = 1_000_000
+_TILE_DEPTH = 256
+_LONG_SUM = 448
+_MOST_TERMS = 1 << 28
+_THIN = 128
+_BLOCK_BYTES = 512 << 10
 
 
 def write_gemm(module: Module) -> None:
@@ -96,6 +106,7 @@ def _write_gemm(module: Module) -> None:
     for i, name in ((_A, "a"), (_B, "b"), (_C, "c")):
         context.word(i).store(slots.word(_operand(command, name)).load())
     context.word(_COMMAND).store(command)
+    context.word(_TILES).store(table.word(int(Control.BLAS_TILES)).load())
     with f.if_(k <= 0):
         with f.if_(_operand(command, "accumulate").equals(0)):
             _clear(f, table, command, context.word(_C).load("ptr"))
@@ -184,21 +195,120 @@ def _write_piece(module: Module) -> None:
     a = context.word(_A).load("ptr").at(ta.choose(row * o["lda"], row) * size)
     b = context.word(_B).load("ptr").at(tb.choose(column, column * o["ldb"]) * size)
     c = context.word(_C).load("ptr").at((row + column * o["ldc"]) * size)
-    letters = [_char(f, ta), _char(f, tb)]
-    sizes = [_int(f, value) for value in (height, width, o["k"], o["lda"], o["ldb"], o["ldc"])]
-    alpha, beta = _one(f, o["double"]), f.room(8)
-    accumulate = o["accumulate"].differs(0)
-    beta.store(accumulate.choose(alpha.load(), 0))
-    function = o["function"].pointer()
+    piece_ = _Piece(f, o, size, a, b, c, height, width, context.word(_TILES).load())
     first = share(o["batch"], group, groups)
     with f.count(share(o["batch"], group + 1, groups), start=first) as i:
-        pa, pb, pc = (
-            base.at(i * o[step] * size) for base, step in ((a, "sa"), (b, "sb"), (c, "sc"))
-        )
-        height_, width_, k, lda, ldb, ldc = sizes
-        numbers = [height_, width_, k, alpha, pa, lda, pb, ldb, beta, pc, ldc]
-        f.call("void", function, *letters, *numbers)
+        piece_.write(i)
     f.finish()
+
+
+class _Piece:
+    """Writer of the BLAS calls of one piece of one product: one call, or one per tile."""
+
+    def __init__(
+        self,
+        f: Function,
+        operands: dict[str, Value],
+        size: Value,
+        a: Value,
+        b: Value,
+        c: Value,
+        height: Value,
+        width: Value,
+        tiles: Value,
+    ) -> None:
+        self.f = f
+        self.o = operands
+        self.size = size
+        self.bases = a, b, c
+        self.height, self.width = height, width
+        self.ta, self.tb = operands["ta"].differs(0), operands["tb"].differs(0)
+        self.letters = [_char(f, self.ta), _char(f, self.tb)]
+        self.leads = [_int(f, operands[name]) for name in ("lda", "ldb", "ldc")]
+        self.rows, self.columns, self.terms = f.room(8), f.room(8), f.room(8)
+        self.one, self.beta = _one(f, operands["double"]), f.room(8)
+        self.function = operands["function"].pointer()
+        self.tiled = f.variable(self.worth_tiling(tiles).to("i64"))
+        self.high, self.wide, self.deep = self.tile()
+
+    def worth_tiling(self, tiles: Value) -> Value:
+        k = self.o["k"]
+        terms = self.height * self.width * k
+        thin = (self.height <= _THIN) | (self.width <= _THIN)
+        mixed = self.ta & self.tb.equals(0)
+        good = mixed.equals(0) | (k >= _LONG_SUM)
+        return tiles.differs(0) & (terms > _TILE_TERMS) & ((terms <= _MOST_TERMS) | thin) & good
+
+    def tile(self) -> tuple[Value, Value, Value]:
+        """Rows, columns and terms of a tile."""
+        f, k = self.f, self.o["k"]
+        turned = self.ta
+        most = turned.choose(_TILE_TERMS // 1024, _TILE_DEPTH)
+        deep = _ceil(f, k, _ceil(f, k, most))
+        high = turned.choose(32, 64)
+        high = (self.height < high).choose(self.height, high)
+        wide = f.value(_TILE_TERMS) // (high * deep)
+        wide = (wide < 4).choose(4, wide // 4 * 4)
+        wide = turned.choose((wide < 32).choose(wide, 32), wide)
+        return high, wide, deep
+
+    def write(self, product: Value) -> None:
+        """The calls for one product of the batch."""
+        f, o = self.f, self.o
+        self.beta.store(o["accumulate"].differs(0).choose(self.one.load(), 0))
+        bases = [
+            base.at(product * o[step] * self.size)
+            for base, step in zip(self.bases, ("sa", "sb", "sc"), strict=True)
+        ]
+        with f.if_(self.tiled.get().equals(0)):
+            for place, value in (
+                (self.rows, self.height),
+                (self.columns, self.width),
+                (self.terms, o["k"]),
+            ):
+                place.store(value.to("i32"))
+            self.call(*bases)
+        with f.otherwise():
+            self.tiles(bases)
+
+    def tiles(self, bases: list[Value]) -> None:
+        f, o = self.f, self.o
+        a, b, c = bases
+        block = f.value(_BLOCK_BYTES) // (self.deep * self.size)
+        block = _ceil(f, block, self.high) * self.high
+        with _steps(f, f.value(0), o["k"], self.deep) as (p, terms):
+            self.terms.store(terms.to("i32"))
+            with _steps(f, f.value(0), self.height, block) as (start, length):
+                with _steps(f, f.value(0), self.width, self.wide) as (j, columns):
+                    self.columns.store(columns.to("i32"))
+                    with _steps(f, start, start + length, self.high) as (i, rows):
+                        self.rows.store(rows.to("i32"))
+                        from_a = self.ta.choose(i * o["lda"] + p, i + p * o["lda"])
+                        from_b = self.tb.choose(j + p * o["ldb"], j * o["ldb"] + p)
+                        to_c = i + j * o["ldc"]
+                        self.call(*(
+                            base.at(place * self.size)
+                            for base, place in ((a, from_a), (b, from_b), (c, to_c))
+                        ))
+            self.beta.store(self.one.load())
+
+    def call(self, a: Value, b: Value, c: Value) -> None:
+        lda, ldb, ldc = self.leads
+        numbers = [self.rows, self.columns, self.terms, self.one]
+        numbers += [a, lda, b, ldb, self.beta, c, ldc]
+        self.f.call("void", self.function, *self.letters, *numbers)
+
+
+@contextmanager
+def _steps(f: Function, start: Value, stop: Value, step: Value) -> Iterator[tuple[Value, Value]]:
+    """What is written inside runs per step: where it starts, and its length."""
+    at = f.variable(start)
+    with f.loop() as loop:
+        here = at.get()
+        loop.leave_if(here >= stop)
+        left = stop - here
+        yield here, (left < step).choose(left, step)
+        at.set(here + step)
 
 
 def _range(

@@ -69,7 +69,8 @@ class Control(IntEnum):
     MEMSET = 13
     ALLOCATE = 14
     FREE = 15
-    PYTHON = 16  # first of `control_functions()`
+    BLAS_TILES = 16
+    PYTHON = 24  # first of `control_functions()`
     SIZE = 40
 
 
