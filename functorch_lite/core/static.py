@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Static"]
 
 
@@ -44,6 +46,6 @@ def _exact(value: Any) -> Any:
         return kind, tuple(map(_exact, value))
     if kind is frozenset:
         return kind, frozenset(map(_exact, value))
-    if kind in (float, complex):
+    if isinstance(value, (float, complex, np.inexact)):
         return kind, repr(value)
     return kind, value

@@ -23,7 +23,7 @@ from functorch_lite.transforms.call import program_of
 __all__ = ["install"]
 
 ELEMENTS = 1 << 15
-"""Elements of the first operand from which on elementwise ops are compiled."""
+"""Elements of an operand from which on elementwise ops are compiled."""
 WORK = 1 << 20
 """Elements times window size from which on convolutions and windows are compiled."""
 MOST_PROGRAMS = 512
@@ -54,7 +54,10 @@ def install() -> None:
 
 def _elementwise(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
     def eager(x: Any, *rest: Any, **params: Any) -> Any:
-        if x.size >= ELEMENTS and state.backend is None and x.dtype.kind not in "cV":
+        size = x.size
+        for other in rest:
+            size = max(size, other.size)
+        if size >= ELEMENTS and state.backend is None and x.dtype.kind not in "cV":
             program = _program(op, (x, *rest), params)
             if program is not None:
                 return program(x, *rest)[0]

@@ -108,7 +108,10 @@ class Jitted:
                 leaves, structure = tree.flatten(args)
             if set(map(type, leaves)) == _ONLY_ARRAYS:
                 datas = tuple(map(_get_data, leaves))
-                ready = self._fast.get((structure, *map(_get_type, datas)))
+                try:
+                    ready = self._fast.get((structure, *map(_get_type, datas)))
+                except (TypeError, ValueError):  # said in words below
+                    ready = None
                 if ready is not None:
                     self._hits += 1
                     return ready(datas)

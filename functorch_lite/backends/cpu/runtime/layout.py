@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["Control", "Descriptor", "Flag", "Pool", "Status", "control_functions"]
+__all__ = ["Control", "Descriptor", "Flag", "Pool", "Product", "Status", "control_functions"]
 
 
 class Status(IntEnum):
@@ -92,6 +92,19 @@ def control_functions() -> list[str]:
         "PyErr_BadArgument",
         "PyErr_Occurred",
     ]
+
+
+class Product(IntEnum):
+    """What the pieces of one matrix product share, in words."""
+
+    A = 0
+    B = 1
+    C = 2
+    COMMAND = 3
+    ROW_PIECES = 4
+    COLUMN_PIECES = 5
+    GROUPS = 6
+    TILES = 7
 
 
 class Pool(IntEnum):
