@@ -2,6 +2,9 @@
 
     python benchmarks/overhead.py [--rounds 15] [--only ours,numpy]
 
+All libraries share one process here, which answers within seconds; the rows ``op_...`` and
+``dispatch_...`` of ``python -m benchmarks`` time the same cases in a process each.
+
 Arrays hold ten float32 values, so that the time is all dispatch. Every round runs every
 library once, in turn; the table shows the median over the rounds with the smallest in brackets, so
 that a slow spell of the machine falls on all alike. Libraries not installed are left out.
@@ -158,8 +161,9 @@ def jax_cases():
     )
 
 
-def numpy_cases():
-    x = np.linspace(0.0, 1.0, N, dtype=np.float32)
+def numpy_cases(array_module=np):
+    """Those of plain NumPy, or of CuPy."""
+    x = array_module.linspace(0.0, 1.0, N, dtype=np.float32)
     y = x + 1
     return {
         "x*y": (lambda: x * y, 1),
@@ -168,10 +172,10 @@ def numpy_cases():
     }
 
 
-def torch_cases():
+def torch_cases(device="cpu"):
     import torch
 
-    x = torch.linspace(0.0, 1.0, N)
+    x = torch.linspace(0.0, 1.0, N, device=device)
     y = x + 1
     rows = torch.stack([x, y])
     leaf = x.clone().requires_grad_()
