@@ -10,7 +10,7 @@ from typing import Any
 
 from functorch_lite.backends import interpret
 from functorch_lite.backends.cpu import program as cpu
-from functorch_lite.backends.cpu.machine import binding
+from functorch_lite.backends.cpu.machine import binding, machine
 from functorch_lite.compile.fingerprint import fingerprint
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph
@@ -32,12 +32,14 @@ def default_backend() -> str:
     if not _default:
         try:
             binding()
+            if not machine().fma:
+                raise ImportError("compiled programs need a processor with fused multiply-add")
             _default.append("cpu")
         except ImportError as error:
             _default.append("interpret")
             warnings.warn(
                 f"functorch_lite: jit runs programs op by op, because {error}. "
-                "Remedy: pip install -U llvmlite",
+                "Remedy: pip install -U llvmlite, or ask for it with backend='interpret'.",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -32,7 +32,7 @@ def write_arenas(module: Module) -> None:
 
 def _entry(table: Value, i: Value) -> Value:
     """Place of a free block in the table: its address, or zero."""
-    return control(table, Control.POOL).word(int(Pool.ARENAS)).word(i)
+    return control(table, Control.POOL).word(Pool.ARENAS).word(i)
 
 
 def _size(block: Value) -> Value:
@@ -41,7 +41,7 @@ def _size(block: Value) -> Value:
 
 
 def _lock(f: Function, table: Value) -> Value:
-    place = control(table, Control.POOL).word(int(Pool.ARENA_LOCK))
+    place = control(table, Control.POOL).word(Pool.ARENA_LOCK)
     with f.loop() as loop:
         loop.leave_if(place.swap_if(0, 1))
     return place
@@ -64,7 +64,7 @@ def _write_take(module: Module) -> None:
     best, best_size = f.variable(-1), f.variable(_LARGE)
     found = f.variable(0, "ptr")
     lock = _lock(f, table)
-    with f.count(f.value(int(Pool.ARENA_COUNT))) as i:
+    with f.count(f.value(Pool.ARENA_COUNT)) as i:
         block = _entry(table, i).load("ptr")
         with f.if_(block.differs(0)):
             size = _size(block).load()
@@ -93,7 +93,7 @@ def _write_give(module: Module) -> None:
     least, least_size = f.variable(-1), f.variable(_size(block).load())
     dropped = f.variable(block, "ptr")
     lock = _lock(f, table)
-    with f.count(f.value(int(Pool.ARENA_COUNT))) as i:
+    with f.count(f.value(Pool.ARENA_COUNT)) as i:
         other = _entry(table, i).load("ptr")
         size = f.variable(0)
         with f.if_(other.differs(0)):

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-__all__ = ["gemm_address", "thread_functions"]
+__all__ = ["gemm_address", "small_is_quick", "thread_functions"]
 
+_TILING_CORES = (b"skylakex", b"cooperlake", b"sapphirerapids")
 _NAMES = {np.dtype(np.float32): "sgemm", np.dtype(np.float64): "dgemm"}
 
 
@@ -69,6 +70,21 @@ def thread_functions() -> tuple[int, int]:
             if all(pair):
                 return pair[0], pair[1]
     return 0, 0
+
+
+@functools.cache
+def small_is_quick() -> bool:
+    """Return whether BLAS has quick kernels for small matrices, so that tiles pay.
+
+    That is OpenBLAS on processors with AVX-512. It is asked for its name rather than timed, so that
+    results do not change from one process to the next.
+    """
+    for library in _wheel_libraries():
+        if _symbol(library, "scipy_openblas_get_corename"):
+            ask = library["scipy_openblas_get_corename"]
+            ask.restype = ctypes.c_char_p
+            return (ask() or b"").lower() in _TILING_CORES
+    return False
 
 
 def _symbol(library: Any, name: str) -> int:

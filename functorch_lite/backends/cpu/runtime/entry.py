@@ -40,26 +40,26 @@ def write_enter(module: Module, layout: ArrayLayout) -> None:
     f = module.function("enter", "ptr", names, exported=True)
     self, arguments, count = f.parameters.values()
     descriptor = self.at(layout.data).load("ptr")
-    table = descriptor.word(int(Descriptor.CONTROL)).load("ptr")
+    table = descriptor.word(Descriptor.CONTROL).load("ptr")
     bad = f.label("bad")
     f.go_if(count < 2, bad)
     f.go_if(count > 3, bad)
     ins, outs = arguments.load("ptr"), arguments.word(1).load("ptr")
     for given, field in ((ins, Descriptor.INPUTS), (outs, Descriptor.OUTPUTS)):
-        wanted = descriptor.word(int(field)).load()
+        wanted = descriptor.word(field).load()
         f.go_if(python(f, table, "i64", "PyTuple_Size", given).differs(wanted), bad)
-    status = f.variable(int(Status.ERROR))
+    status = f.variable(Status.ERROR)
     with f.if_(count.equals(3)):
         given = python(f, table, "ptr", "PyLong_AsVoidPtr", arguments.word(2).load("ptr"))
         f.go_if(given.equals(0), bad)
         status.set(f.call("i64", "run", descriptor, ins, outs, given))
     with f.otherwise():
-        nbytes = descriptor.word(int(Descriptor.BLOCK_BYTES)).load()
+        nbytes = descriptor.word(Descriptor.BLOCK_BYTES).load()
         taken = f.call("ptr", "arena_take", table, nbytes)
         with f.if_(taken.differs(0)):
             status.set(f.call("i64", "run", descriptor, ins, outs, taken))
             f.call("void", "arena_give", table, taken)
-    with f.if_(status.get().equals(int(Status.ERROR))):
+    with f.if_(status.get().equals(Status.ERROR)):
         f.give(0)
     f.give(python(f, table, "ptr", "PyLong_FromLongLong", status.get()))
     f.start(bad)
@@ -72,9 +72,9 @@ def _write_run(module: Module, layout: ArrayLayout) -> None:
     names = {"descriptor": "ptr", "ins": "ptr", "outs": "ptr", "arena": "ptr"}
     f = module.function("run", "i64", names)
     descriptor, ins, outs, arena = f.parameters.values()
-    table = descriptor.word(int(Descriptor.CONTROL)).load("ptr")
-    inputs = descriptor.word(int(Descriptor.INPUTS)).load()
-    outputs = descriptor.word(int(Descriptor.OUTPUTS)).load()
+    table = descriptor.word(Descriptor.CONTROL).load("ptr")
+    inputs = descriptor.word(Descriptor.INPUTS).load()
+    outputs = descriptor.word(Descriptor.OUTPUTS).load()
     readable = _CONTIGUOUS | _ALIGNED
     kind = control(table, Control.ARRAY_TYPE)
     for given, count, first, needed in (
@@ -83,7 +83,7 @@ def _write_run(module: Module, layout: ArrayLayout) -> None:
     ):
         with f.count(count) as i:
             array = python(f, table, "ptr", "PyTuple_GetItem", given, i)
-            refused = first + i + int(Status.REFUSED)
+            refused = first + i + Status.REFUSED
             with f.if_(array.at(layout.type).load("ptr").differs(kind)):
                 f.give(refused)
             flags = array.at(layout.flags).load("i32") & needed
@@ -96,13 +96,13 @@ def _write_run(module: Module, layout: ArrayLayout) -> None:
 
 def _ensure_pool(f: Function, table: Value, descriptor: Value) -> None:
     """Start the workers before the first program that can use them."""
-    flags = descriptor.word(int(Descriptor.FLAGS)).load()
-    with f.if_((flags & int(Flag.PARALLEL)).differs(0)):
-        alive = control(table, Control.POOL).word(int(Pool.ALIVE)).load(order="monotonic")
+    flags = descriptor.word(Descriptor.FLAGS).load()
+    with f.if_((flags & Flag.PARALLEL).differs(0)):
+        alive = control(table, Control.POOL).word(Pool.ALIVE).load(order="monotonic")
         with f.if_(alive.equals(0)):
             callee, null = control(table, Control.ENSURE), f.value(0, "ptr")
             call = "PyObject_Vectorcall"
             result = python(f, table, "ptr", call, callee, null, f.value(0), null)
             with f.if_(result.equals(0)):
-                f.give(int(Status.ERROR))
+                f.give(Status.ERROR)
             python(f, table, "void", "Py_DecRef", result)

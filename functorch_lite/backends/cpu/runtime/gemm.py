@@ -36,11 +36,11 @@ def write_gemm(module: Module) -> None:
 
 def _lock(f: Function, pool: Value) -> None:
     with f.loop() as loop:
-        loop.leave_if(pool.word(int(Pool.BLAS_LOCK)).swap_if(0, 1))
+        loop.leave_if(pool.word(Pool.BLAS_LOCK).swap_if(0, 1))
 
 
 def _unlock(pool: Value) -> None:
-    pool.word(int(Pool.BLAS_LOCK)).store(0, order="release")
+    pool.word(Pool.BLAS_LOCK).store(0, order="release")
 
 
 def _write_enter(module: Module) -> None:
@@ -50,12 +50,12 @@ def _write_enter(module: Module) -> None:
         f.finish()
     pool = control(table, Control.POOL)
     _lock(f, pool)
-    count = pool.word(int(Pool.BLAS_COUNT))
+    count = pool.word(Pool.BLAS_COUNT)
     before = count.load()
     count.store(before + 1)
     with f.if_(before.equals(0)):
         threads = f.call("i32", control(table, Control.BLAS_GET))
-        pool.word(int(Pool.BLAS_SAVED)).store(threads.to("i64"))
+        pool.word(Pool.BLAS_SAVED).store(threads.to("i64"))
         with f.if_(threads.differs(1)):
             f.call("void", control(table, Control.BLAS_SET), f.value(1, "i32"))
     _unlock(pool)
@@ -69,11 +69,11 @@ def _write_leave(module: Module) -> None:
         f.finish()
     pool = control(table, Control.POOL)
     _lock(f, pool)
-    count = pool.word(int(Pool.BLAS_COUNT))
+    count = pool.word(Pool.BLAS_COUNT)
     left = count.load() - 1
     count.store((left < 0).choose(0, left))
     with f.if_(left <= 0):
-        saved = pool.word(int(Pool.BLAS_SAVED)).load().to("i32")
+        saved = pool.word(Pool.BLAS_SAVED).load().to("i32")
         with f.if_(saved.differs(1)):
             f.call("void", control(table, Control.BLAS_SET), saved)
     _unlock(pool)
@@ -92,14 +92,14 @@ def _write_gemm(module: Module) -> None:
     for i, name in ((Product.A, "a"), (Product.B, "b"), (Product.C, "c")):
         context.word(i).store(slots.word(operand(command, name)).load())
     context.word(Product.COMMAND).store(command)
-    context.word(Product.TILES).store(table.word(int(Control.BLAS_TILES)).load())
+    context.word(Product.TILES).store(table.word(Control.BLAS_TILES).load())
     with f.if_(k <= 0):
         with f.if_(operand(command, "accumulate").equals(0)):
             _clear(f, table, command, context.word(Product.C).load("ptr"))
         f.finish()
     direct = f.label("direct")
     pool = control(table, Control.POOL)
-    threads = pool.word(int(Pool.THREADS)).load(order="monotonic")
+    threads = pool.word(Pool.THREADS).load(order="monotonic")
     f.go_if(operand(command, "parallel").equals(0), direct)
     f.go_if(threads <= 1, direct)
     # A BLAS whose threads we cannot set has its own; it gets the whole product.
@@ -151,4 +151,8 @@ def _plan(f: Function, context: Value, m: Value, n: Value, batch: Value, threads
                     best.set(cost)
                     context.word(Product.ROW_PIECES).store(rows)
                     context.word(Product.COLUMN_PIECES).store(columns)
-    return groups * context.word(Product.ROW_PIECES).load() * context.word(Product.COLUMN_PIECES).load()
+    return (
+        groups
+        * context.word(Product.ROW_PIECES).load()
+        * context.word(Product.COLUMN_PIECES).load()
+    )

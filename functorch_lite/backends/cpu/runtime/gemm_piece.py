@@ -53,7 +53,8 @@ def write_gemm_piece(module: Module) -> None:
     o = {name: operand(command, name) for name in COMMANDS["GEMM"].operands}
     size = (o["double"] + 1) * 4
     rows, columns, groups = (
-        context.word(word).load() for word in (Product.ROW_PIECES, Product.COLUMN_PIECES, Product.GROUPS)
+        context.word(word).load()
+        for word in (Product.ROW_PIECES, Product.COLUMN_PIECES, Product.GROUPS)
     )
     group = piece // (rows * columns)
     within = piece % (rows * columns)
@@ -67,32 +68,41 @@ def write_gemm_piece(module: Module) -> None:
     a = context.word(Product.A).load("ptr").at(ta.choose(row * o["lda"], row) * size)
     b = context.word(Product.B).load("ptr").at(tb.choose(column, column * o["ldb"]) * size)
     c = context.word(Product.C).load("ptr").at((row + column * o["ldc"]) * size)
-    piece_ = _Piece(f, o, size, a, b, c, height, width, context.word(Product.TILES).load())
+    writer = _Piece(f, o, (a, b, c), height, width)
+    tiled = writer.worth_tiling(context.word(Product.TILES).load())
     first = share(o["batch"], group, groups)
     with f.count(share(o["batch"], group + 1, groups), start=first) as i:
-        piece_.write(i)
+        bases = writer.product(i)
+        with f.if_(tiled):
+            writer.tiles(bases)
+        with f.otherwise():
+            writer.whole(bases)
     f.finish()
 
 
 class _Piece:
-    """Writer of the BLAS calls of one piece of one product: one call, or one per tile."""
+    """Writer of the BLAS calls of one piece.
+
+    Args:
+        f: the function being written.
+        operands: of the command.
+        bases: pointers to the piece of A, B and C in the first product.
+        height: rows of the piece of C.
+        width: columns of the piece of C.
+    """
 
     def __init__(
         self,
         f: Function,
         operands: dict[str, Value],
-        size: Value,
-        a: Value,
-        b: Value,
-        c: Value,
+        bases: tuple[Value, Value, Value],
         height: Value,
         width: Value,
-        tiles: Value,
     ) -> None:
         self.f = f
         self.o = operands
-        self.size = size
-        self.bases = a, b, c
+        self.size = (operands["double"] + 1) * 4
+        self.bases = bases
         self.height, self.width = height, width
         self.ta, self.tb = operands["ta"].differs(0), operands["tb"].differs(0)
         self.letters = [_char(f, self.ta), _char(f, self.tb)]
@@ -100,71 +110,71 @@ class _Piece:
         self.rows, self.columns, self.terms = f.room(8), f.room(8), f.room(8)
         self.one, self.beta = _one(f, operands["double"]), f.room(8)
         self.function = operands["function"].pointer()
-        self.tiled = f.variable(self.worth_tiling(tiles).to("i64"))
-        self.high, self.wide, self.deep = self.tile()
 
-    def worth_tiling(self, tiles: Value) -> Value:
+    def worth_tiling(self, allowed: Value) -> Value:
+        """Whether tiles are quicker than one call."""
         k = self.o["k"]
         terms = self.height * self.width * k
+        most = self.o["double"].differs(0).choose(_MOST_TERMS >> 3, _MOST_TERMS)
         thin = (self.height <= _THIN) | (self.width <= _THIN)
+        moderate = (terms > _TILE_TERMS) & ((terms <= most) | thin)
         mixed = self.ta & self.tb.equals(0)
-        good = mixed.equals(0) | (k >= _LONG_SUM)
-        return tiles.differs(0) & (terms > _TILE_TERMS) & ((terms <= _MOST_TERMS) | thin) & good
+        good = moderate & (mixed.equals(0) | (k >= _LONG_SUM)) & allowed.differs(0)
+        return good
+
+    def product(self, number: Value) -> list[Value]:
+        """Make ready for one product of the batch; its pieces of A, B and C."""
+        self.beta.store(self.o["accumulate"].differs(0).choose(self.one.load(), 0))
+        steps = zip(self.bases, ("sa", "sb", "sc"), strict=True)
+        return [base.at(number * self.o[step] * self.size) for base, step in steps]
+
+    def whole(self, bases: list[Value]) -> None:
+        """One call."""
+        for place, value in (
+            (self.rows, self.height),
+            (self.columns, self.width),
+            (self.terms, self.o["k"]),
+        ):
+            place.store(value.to("i32"))
+        self.call(*bases)
+
+    def tiles(self, bases: list[Value]) -> None:
+        """One call per tile: part of the sums, a block of A, columns, rows."""
+        f, o = self.f, self.o
+        high, wide, deep = self.tile()
+        block = ceil_divide(f.value(_BLOCK_BYTES) // (deep * self.size), high) * high
+        zero = f.value(0)
+        with (
+            _steps(f, zero, o["k"], deep, self.terms) as (p, _),
+            _steps(f, zero, self.height, block) as (start, length),
+            _steps(f, zero, self.width, wide, self.columns) as (j, _),
+            _steps(f, start, start + length, high, self.rows) as (i, _),
+        ):
+            places = (
+                self.ta.choose(i * o["lda"] + p, i + p * o["lda"]),
+                self.tb.choose(j + p * o["ldb"], j * o["ldb"] + p),
+                i + j * o["ldc"],
+            )
+            # Later parts of the sums are added to the first.
+            later = (p > 0) | o["accumulate"].differs(0)
+            self.beta.store(later.choose(self.one.load(), 0))
+            pairs = zip(bases, places, strict=True)
+            self.call(*(base.at(place * self.size) for base, place in pairs))
 
     def tile(self) -> tuple[Value, Value, Value]:
         """Rows, columns and terms of a tile."""
-        f, k = self.f, self.o["k"]
-        turned = self.ta
-        most = turned.choose(_TILE_TERMS // 1024, _TILE_DEPTH)
-        deep = ceil_divide(k, ceil_divide(k, most))
-        high = turned.choose(32, 64)
+        k = self.o["k"]
+        longest = self.ta.choose(_TILE_TERMS // _TURNED**2, _TILE_DEPTH)
+        deep = ceil_divide(k, ceil_divide(k, longest))
+        high = self.ta.choose(_TURNED, _TILE_ROWS)
         high = (self.height < high).choose(self.height, high)
-        wide = f.value(_TILE_TERMS) // (high * deep)
-        wide = (wide < 4).choose(4, wide // 4 * 4)
-        wide = turned.choose((wide < 32).choose(wide, 32), wide)
-        return high, wide, deep
-
-    def write(self, product: Value) -> None:
-        """The calls for one product of the batch."""
-        f, o = self.f, self.o
-        self.beta.store(o["accumulate"].differs(0).choose(self.one.load(), 0))
-        bases = [
-            base.at(product * o[step] * self.size)
-            for base, step in zip(self.bases, ("sa", "sb", "sc"), strict=True)
-        ]
-        with f.if_(self.tiled.get().equals(0)):
-            for place, value in (
-                (self.rows, self.height),
-                (self.columns, self.width),
-                (self.terms, o["k"]),
-            ):
-                place.store(value.to("i32"))
-            self.call(*bases)
-        with f.otherwise():
-            self.tiles(bases)
-
-    def tiles(self, bases: list[Value]) -> None:
-        f, o = self.f, self.o
-        a, b, c = bases
-        block = f.value(_BLOCK_BYTES) // (self.deep * self.size)
-        block = ceil_divide(block, self.high) * self.high
-        with _steps(f, f.value(0), o["k"], self.deep) as (p, terms):
-            self.terms.store(terms.to("i32"))
-            with _steps(f, f.value(0), self.height, block) as (start, length):
-                with _steps(f, f.value(0), self.width, self.wide) as (j, columns):
-                    self.columns.store(columns.to("i32"))
-                    with _steps(f, start, start + length, self.high) as (i, rows):
-                        self.rows.store(rows.to("i32"))
-                        from_a = self.ta.choose(i * o["lda"] + p, i + p * o["lda"])
-                        from_b = self.tb.choose(j + p * o["ldb"], j * o["ldb"] + p)
-                        to_c = i + j * o["ldc"]
-                        self.call(*(
-                            base.at(place * self.size)
-                            for base, place in ((a, from_a), (b, from_b), (c, to_c))
-                        ))
-            self.beta.store(self.one.load())
+        wide = self.f.value(_TILE_TERMS) // (high * deep)
+        widest = self.ta.choose(_TURNED, wide)
+        wide = (wide < widest).choose(wide, widest)
+        return high, wide // COLUMNS * COLUMNS, deep
 
     def call(self, a: Value, b: Value, c: Value) -> None:
+        """Call BLAS with the sizes that stand in the rooms for them."""
         lda, ldb, ldc = self.leads
         numbers = [self.rows, self.columns, self.terms, self.one]
         numbers += [a, lda, b, ldb, self.beta, c, ldc]
@@ -172,14 +182,19 @@ class _Piece:
 
 
 @contextmanager
-def _steps(f: Function, start: Value, stop: Value, step: Value) -> Iterator[tuple[Value, Value]]:
-    """What is written inside runs per step: where it starts, and its length."""
+def _steps(
+    f: Function, start: Value, stop: Value, step: Value, room: Value | None = None
+) -> Iterator[tuple[Value, Value]]:
+    """What is written inside runs per step: where it starts and its length, which `room` gets."""
     at = f.variable(start)
     with f.loop() as loop:
         here = at.get()
         loop.leave_if(here >= stop)
         left = stop - here
-        yield here, (left < step).choose(left, step)
+        length = (left < step).choose(left, step)
+        if room is not None:
+            room.store(length.to("i32"))
+        yield here, length
         at.set(here + step)
 
 

@@ -239,7 +239,7 @@ class Function:
         """A value as it is; a number as a constant."""
         if isinstance(value, Value):
             return value
-        return Value(self, type_, "null" if type_ == "ptr" else str(value))
+        return Value(self, type_, "null" if type_ == "ptr" else str(int(value)))
 
     def variable(self, initial: Value | int, type_: str = "i64") -> Variable:
         """A new variable with a first value."""

@@ -81,10 +81,11 @@ class Native:
         return made
 
     def use_blas(self) -> None:
-        """Find out how to set BLAS's threads; to be called before the first matrix product."""
+        """Find out what BLAS can do; to be called before the first matrix product."""
         if not self.control[Control.BLAS_SET]:
             setter, getter = blas.thread_functions()
             # Native code looks at the first to know whether there are both.
+            self.control[Control.BLAS_TILES] = blas.small_is_quick()
             self.control[Control.BLAS_GET] = getter
             self.control[Control.BLAS_SET] = setter
 

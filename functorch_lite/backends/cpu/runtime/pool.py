@@ -51,7 +51,7 @@ def write_pool(module: Module) -> None:
 
 
 def _word(pool: Value, which: Pool) -> Value:
-    return pool.word(int(which))
+    return pool.word(which)
 
 
 def _mutex(f: Function, table: Value, which: Control) -> None:

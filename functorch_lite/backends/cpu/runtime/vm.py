@@ -30,12 +30,12 @@ _FIRST_TAPE_BYTES = 4096
 
 def control(table: Value, which: Control) -> Value:
     """A pointer out of the control table."""
-    return table.word(int(which)).load("ptr")
+    return table.word(which).load("ptr")
 
 
 def python(f: Function, table: Value, result: str, name: str, *arguments: Value) -> Value:
     """Call a function of Python's C API."""
-    index = int(Control.PYTHON) + control_functions().index(name)
+    index = Control.PYTHON + control_functions().index(name)
     return f.call(result, table.word(index).load("ptr"), *arguments)
 
 
@@ -56,7 +56,7 @@ class _Machine:
         self.host = self.field(Descriptor.HOST).pointer()
         self.tapes = self.field(Descriptor.TAPES)
         self.at = f.variable(0)
-        self.status = f.variable(int(Status.OK))
+        self.status = f.variable(Status.OK)
         self.thread = f.variable(0, "ptr")
         self.polls = f.variable(1)
         self.interval = f.variable(1)
@@ -71,7 +71,7 @@ class _Machine:
         self.stop = f.label("stop")
 
     def field(self, which: Descriptor) -> Value:
-        return self.descriptor.word(int(which)).load()
+        return self.descriptor.word(which).load()
 
     def operand(self, name: str) -> Value:
         return self.command.word(2 + list(COMMANDS[self.name].operands).index(name)).load()
@@ -120,8 +120,8 @@ def write_execute(module: Module) -> None:
     f = module.function("execute", "i64", {"descriptor": "ptr", "arena": "ptr"}, exported=True)
     vm = _Machine(f)
     _fill_tables(vm)
-    blas = (vm.flags & int(Flag.BLAS)).differs(0)
-    with f.if_((vm.flags & int(Flag.RELEASE)).differs(0)):
+    blas = (vm.flags & Flag.BLAS).differs(0)
+    with f.if_((vm.flags & Flag.RELEASE).differs(0)):
         vm.thread.set(python(f, vm.control, "ptr", "PyEval_SaveThread"))
     with f.if_(blas):
         f.call("void", "blas_enter", vm.control)
@@ -159,22 +159,22 @@ def write_execute(module: Module) -> None:
         f.call("void", "blas_leave", vm.control)
     with f.if_(vm.thread.get().differs(0)):
         python(f, vm.control, "void", "PyEval_RestoreThread", vm.thread.get())
-    with f.if_(vm.status.get().equals(int(Status.MEMORY))):
+    with f.if_(vm.status.get().equals(Status.MEMORY)):
         python(f, vm.control, "ptr", "PyErr_NoMemory")
-        vm.status.set(int(Status.ERROR))
+        vm.status.set(Status.ERROR)
     f.give(vm.status.get())
 
 
 def _tape_list(vm: _Machine) -> Value:
     behind = vm.field(Descriptor.CONSTANTS) + vm.field(Descriptor.ARENA)
-    return vm.descriptor.word(behind + int(Descriptor.SIZE))
+    return vm.descriptor.word(behind + Descriptor.SIZE)
 
 
 def _fill_tables(vm: _Machine) -> None:
     f = vm.f
     constants = vm.field(Descriptor.CONSTANTS)
     first = vm.field(Descriptor.INPUTS) + vm.field(Descriptor.OUTPUTS)
-    source = vm.descriptor.word(int(Descriptor.SIZE))
+    source = vm.descriptor.word(Descriptor.SIZE)
     with f.count(constants) as i:
         vm.slots.word(first + i).store(source.word(i).load())
     first = first + constants
@@ -201,7 +201,7 @@ def _kernel(vm: _Machine) -> None:
     direct = f.label("direct")
     f.go_if(grain <= 0, direct)
     f.go_if(length <= grain, direct)
-    threads = vm.pool.word(int(Pool.THREADS)).load(order="monotonic")
+    threads = vm.pool.word(Pool.THREADS).load(order="monotonic")
     f.go_if(threads <= 1, direct)
     pieces = (length + grain - 1) // grain
     pieces = (pieces < threads).choose(pieces, threads)
@@ -234,7 +234,7 @@ def _zero(vm: _Machine) -> None:
 def _host(vm: _Machine) -> None:
     f = vm.f
     answer = f.variable(0)
-    blas = (vm.flags & int(Flag.BLAS)).differs(0)
+    blas = (vm.flags & Flag.BLAS).differs(0)
     with f.if_(blas):
         f.call("void", "blas_leave", vm.control)
     with vm.python_held():
@@ -261,12 +261,12 @@ def _call(vm: _Machine, callee: Value, arguments: Value, count: int) -> Value:
     call = "PyObject_Vectorcall"
     null = f.value(0, "ptr")
     result = python(f, vm.control, "ptr", call, callee, arguments, f.value(count), null)
-    answer = f.variable(int(Status.ERROR))
+    answer = f.variable(Status.ERROR)
     with f.if_(result.differs(0)):
         true = python(f, vm.control, "i32", "PyObject_IsTrue", result)
         python(f, vm.control, "void", "Py_DecRef", result)
-        positive = (true > 0).choose(int(Status.STOPPED), int(Status.OK))
-        answer.set((true < 0).choose(int(Status.ERROR), positive))
+        positive = (true > 0).choose(Status.STOPPED, Status.OK)
+        answer.set((true < 0).choose(Status.ERROR, positive))
     return answer.get()
 
 
@@ -380,7 +380,7 @@ def _poll(vm: _Machine) -> None:
     vm.polls.set(left)
     f.go_if(left > 0, vm.next)
     now = f.call("i64", "ticks")
-    patience = vm.control.word(int(Control.POLL_TICKS)).load()
+    patience = vm.control.word(Control.POLL_TICKS).load()
     # The first reading starts the clock. A processor without a counter always reads zero.
     last = vm.last_poll.get()
     last = last.equals(0).choose(now, last)
