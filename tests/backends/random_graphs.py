@@ -259,7 +259,11 @@ class Graph:
         alike = [
             w for w in self.values
             if w.kind == "f" and w.ndim == v.ndim and w.x.dtype == v.x.dtype
-            and all(m == n for i, (m, n) in enumerate(zip(v.shape, w.shape, strict=True)) if i != axis)
+            and all(
+                m == n
+                for i, (m, n) in enumerate(zip(v.shape, w.shape, strict=True))
+                if i != axis
+            )
         ]  # fmt: skip
         parts = [v, *[self.one([v, *alike]) for _ in range(1 + self.choose(4))]]
         x = fnp.concatenate([p.x for p in parts], axis=axis)
