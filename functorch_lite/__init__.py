@@ -21,7 +21,6 @@ from functorch_lite import (
     tree,
     tree_util,
 )
-from functorch_lite.backends.cpu.runtime.threads import get_num_threads, set_num_threads
 from functorch_lite.core.array import Array
 from functorch_lite.core.aval import Aval as ShapeDtypeStruct
 from functorch_lite.core.device import Device
@@ -30,6 +29,7 @@ from functorch_lite.core.graph import Graph
 from functorch_lite.core.tree import register_dataclass
 from functorch_lite.driver import clear_caches, disable_jit, eval_shape, jit, make_graph
 from functorch_lite.driver import make_graph as make_jaxpr
+from functorch_lite.driver.threads import get_num_threads, set_num_threads
 from functorch_lite.transforms.callbacks import pure_callback
 from functorch_lite.transforms.closure import closure_convert
 from functorch_lite.transforms.custom_jvp import custom_jvp

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from functorch_lite.backends.cpu.runtime.outputs import pool
 from functorch_lite.core.array import Array
 from functorch_lite.errors import DonatedError
 
@@ -71,6 +70,8 @@ def _alone(array: Array) -> bool:
         return False
     base = data.base
     if base is not None:
+        from functorch_lite.backends.cpu.runtime.outputs import pool
+
         if type(base) is not np.ndarray:
             return False
         if sys.getrefcount(base) != _BASE_HELD_ONCE + pool().holds(base):

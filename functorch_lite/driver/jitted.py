@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from operator import attrgetter
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from functorch_lite.backends.cpu.profile import Profile, profile
 from functorch_lite.core import tree
 from functorch_lite.core.array import (
     Array,
@@ -42,6 +41,9 @@ from functorch_lite.transforms.arguments import (
 )
 from functorch_lite.transforms.call import call_graph, program_of
 from functorch_lite.transforms.stage import StageTrace
+
+if TYPE_CHECKING:
+    from functorch_lite.backends.cpu.profile import Profile
 
 __all__ = ["Jitted", "clear_caches", "disable_jit", "jit"]
 
@@ -366,6 +368,8 @@ class Jitted:
         Raises:
             TransformError: inside another transform, or if the program is not a compiled one.
         """
+        from functorch_lite.backends.cpu.profile import profile
+
         program: Any = None
         if state.trace is None:
             leaves, key, dynamic = self._signature(args, kwargs)

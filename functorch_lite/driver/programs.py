@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from functorch_lite.backends import interpret
-from functorch_lite.backends.cpu import program as cpu
-from functorch_lite.backends.cpu.machine import binding, machine
 from functorch_lite.compile.fingerprint import fingerprint
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph
@@ -20,8 +18,16 @@ from functorch_lite.transforms.call import set_compiler
 __all__ = ["BACKENDS", "compile_graph"]
 
 Program = Callable[..., tuple[Any, ...]]
+
+
+def _cpu(graph: Graph) -> Program:
+    from functorch_lite.backends.cpu import program
+
+    return program.compile(graph)
+
+
 BACKENDS: dict[str, Callable[[Graph], Program]] = {
-    "cpu": cpu.compile,
+    "cpu": _cpu,
     "interpret": interpret.compile,
 }
 _default: list[str] = []
@@ -30,6 +36,8 @@ _default: list[str] = []
 def default_backend() -> str:
     """The compiler, or the interpreter where the compiler's library does not load."""
     if not _default:
+        from functorch_lite.backends.cpu.machine import binding, machine
+
         try:
             binding()
             if not machine().fma:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from functorch_lite.backends.cpu import inspect
 from functorch_lite.compile.passes import optimise
 from functorch_lite.core.graph import Graph, check
 from functorch_lite.core.rewrite import free_tracers
+
+if TYPE_CHECKING:
+    from functorch_lite.backends.cpu.inspect import MemoryAnalysis
 
 __all__ = ["CacheInfo", "Entry", "Lowered", "TraceRecord", "reason_for"]
 
@@ -165,8 +167,12 @@ class Lowered:
             return str(self.graph)
         if stage == "optimised":
             return str(self.optimised)
+        from functorch_lite.backends.cpu import inspect
+
         return inspect.stages(self.optimised)[stage]
 
-    def memory_analysis(self) -> inspect.MemoryAnalysis:
+    def memory_analysis(self) -> MemoryAnalysis:
         """Bytes of operands, results, and what the compiled program needs between them."""
+        from functorch_lite.backends.cpu import inspect
+
         return inspect.memory_analysis(self.optimised)
