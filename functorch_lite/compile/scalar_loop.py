@@ -25,8 +25,8 @@ from functorch_lite.core.graph import Eqn, Graph, Var
 
 __all__ = ["scalar_scan", "scalar_while"]
 
-STEPS = 1 << 20
-"""Steps after which a loop lets signals be handled."""
+OPERATIONS = 1 << 26
+"""Operations after which a loop lets signals be handled."""
 MOST_VALUES = 4000
 
 
@@ -142,7 +142,7 @@ def scalar_scan(planner: Any, eqn: Eqn, given: list[Slot]) -> bool:
     p = eqn.params
     n, c, length = p["n_consts"], p["n_carry"], p["length"]
     body = decompose(optimise(p["body"]))
-    if not 0 < length <= STEPS or not _is_small(body, body.inputs[n:]):
+    if not 0 < length * len(body.eqns or (0,)) <= OPERATIONS or not _is_small(body, body.inputs[n:]):
         return False
     loop = _Loop(planner)
     b = loop.b
@@ -182,7 +182,8 @@ def scalar_while(planner: Any, eqn: Eqn, given: list[Slot]) -> bool:
     b = loop.b
     carried = [loop.carry(m) for m in memory]
     running = b.accumulator("assign", BOOL, True)
-    counter = b.enter(Axis(STEPS, "t"), "serial")
+    steps = OPERATIONS // max(1, len(body.eqns) + len(cond.eqns))
+    counter = b.enter(Axis(steps, "t"), "serial")
     try:
         consts = dict(zip(cond.inputs[:n], given[:n], strict=True))
         held = dict(zip(cond.inputs[n:], carried, strict=True))
@@ -199,7 +200,7 @@ def scalar_while(planner: Any, eqn: Eqn, given: list[Slot]) -> bool:
     for m, accumulators in zip(memory, carried, strict=True):
         loop.store(m, [b.result(a, [counter]) for a in accumulators])
     loop.store(flag, [b.result(running, [counter])])
-    work = max(1, len(body.eqns)) * math.isqrt(STEPS)
+    work = max(1, len(body.eqns)) * math.isqrt(steps)
     test: list[Step] = [loop.done("while_loop", work)]
     planner.steps += [Copy(m, s) for m, s in zip(memory, given[n:], strict=True)]
     planner.steps.append(While(test, flag, []))
