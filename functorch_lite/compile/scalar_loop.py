@@ -142,7 +142,9 @@ def scalar_scan(planner: Any, eqn: Eqn, given: list[Slot]) -> bool:
     p = eqn.params
     n, c, length = p["n_consts"], p["n_carry"], p["length"]
     body = decompose(optimise(p["body"]))
-    if not 0 < length * len(body.eqns or (0,)) <= OPERATIONS or not _is_small(body, body.inputs[n:]):
+    if not 0 < length * len(body.eqns or (0,)) <= OPERATIONS or not _is_small(
+        body, body.inputs[n:]
+    ):
         return False
     loop = _Loop(planner)
     b = loop.b

@@ -89,6 +89,27 @@ def same(x, y, zero_sign=True):
     return found
 
 
+def tolerance(dtype, single):
+    """How far apart, of the largest number in an array; float32 may be part of a float64."""
+    return 2e-4 if single or dtype.itemsize < 8 else 1e-9
+
+
+def differ(want, got, exact, single=True):
+    """Positions of the results that differ."""
+    found = []
+    for k, (w, g, e) in enumerate(zip(want, got, exact, strict=True)):
+        if e or w.dtype.kind != "f":
+            ok = w.shape == g.shape and w.dtype == g.dtype and same(w, g, zero_sign=False).all()
+        else:
+            scale = max(1.0, float(np.abs(w[np.isfinite(w)]).max(initial=0.0)))
+            rough = tolerance(w.dtype, single)
+            ok = w.shape == g.shape and w.dtype == g.dtype
+            ok = ok and np.allclose(w, g, rtol=rough, atol=rough * scale, equal_nan=True)
+        if not ok:
+            found.append(k)
+    return found
+
+
 def specials(dtype):
     """Values at which scalar code goes wrong."""
     if dtype.kind == "b":

@@ -481,3 +481,34 @@ def arguments(choose):
         rng.normal(size=(m, n)).astype(np.float32), rng.integers(-9, 9, (n, 3)),
         rng.integers(0, 9, (m,)), rng.normal(size=()), rng.integers(0, 2, (m, n)).astype(bool),
     ]  # fmt: skip
+
+
+def random_function(choose, count):
+    """A random function; which of its results are exact is known once it has been traced."""
+
+    def f(*xs):
+        graph = Graph(choose(), xs)
+        graph.grow(count)
+        outs, f.exact = graph.outputs()
+        return outs
+
+    return f
+
+
+def replayed(choose):
+    """Choices that are made once and repeated afterwards."""
+    made = []
+
+    def start():
+        seen = iter(list(made))
+
+        def again(n):
+            found = next(seen, None)
+            if found is None:
+                found = choose(n)
+                made.append(found)
+            return found
+
+        return again
+
+    return start

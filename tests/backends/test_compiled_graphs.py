@@ -14,12 +14,12 @@ import textwrap
 
 import numpy as np
 import pytest
-from agreement import LENGTHS, raw, same
+from agreement import LENGTHS, differ, raw
 from composed import FAMILIES
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from minimise import minimise
-from random_graphs import Graph, arguments
+from random_graphs import arguments, random_function, replayed
 
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
@@ -43,27 +43,6 @@ def _threads_as_before():
     before = get_num_threads()
     yield
     set_num_threads(before)
-
-
-def tolerance(dtype, single):
-    """How far apart, of the largest number in an array; float32 may be part of a float64."""
-    return 2e-4 if single or dtype.itemsize < 8 else 1e-9
-
-
-def differ(want, got, exact, single=True):
-    """Positions of the results that differ."""
-    found = []
-    for k, (w, g, e) in enumerate(zip(want, got, exact, strict=True)):
-        if e or w.dtype.kind != "f":
-            ok = w.shape == g.shape and w.dtype == g.dtype and same(w, g, zero_sign=False).all()
-        else:
-            scale = max(1.0, float(np.abs(w[np.isfinite(w)]).max(initial=0.0)))
-            rough = tolerance(w.dtype, single)
-            ok = w.shape == g.shape and w.dtype == g.dtype
-            ok = ok and np.allclose(w, g, rtol=rough, atol=rough * scale, equal_nan=True)
-        if not ok:
-            found.append(k)
-    return found
 
 
 # --------------------------------------------------------------------------------------- families
@@ -121,37 +100,6 @@ def test_long_reductions_on_threads(shape):
 
 
 # ---------------------------------------------------------------------------------- random graphs
-def random_function(choose, count):
-    """A random function; which of its results are exact is known once it has been traced."""
-
-    def f(*xs):
-        graph = Graph(choose(), xs)
-        graph.grow(count)
-        outs, f.exact = graph.outputs()
-        return outs
-
-    return f
-
-
-def replayed(choose):
-    """Choices that are made once and repeated afterwards."""
-    made = []
-
-    def start():
-        seen = iter(list(made))
-
-        def again(n):
-            found = next(seen, None)
-            if found is None:
-                found = choose(n)
-                made.append(found)
-            return found
-
-        return again
-
-    return start
-
-
 def fails(graph, args):
     """Whether the compiler gets a graph wrong."""
     was, state.backend = state.backend, "interpret"
