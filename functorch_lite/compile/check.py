@@ -37,13 +37,29 @@ UNDEFINED = np.void(b"?")
 Stamp = tuple[object, object, object]
 
 
-class _Memory:
-    """An array, with who wrote and who read each element since the kernel began."""
+class _Log:
+    """Who wrote and who read each element, by address, since the kernel began."""
 
-    def __init__(self, data: np.ndarray[Any, Any]) -> None:
-        self.data = data
+    def __init__(self) -> None:
         self.written: dict[int, Stamp] = {}
         self.read: dict[int, set[Stamp]] = {}
+
+    def clear(self) -> None:
+        """Forget it all."""
+        self.written.clear()
+        self.read.clear()
+
+
+class _Memory:
+    """A flat array and the log of its accesses, which buffers that overlap share."""
+
+    def __init__(self, data: np.ndarray[Any, Any], log: _Log) -> None:
+        self.data, self.log = data, log
+        self.start = data.ctypes.data
+
+    def address(self, at: int) -> int:
+        """Where an element lies."""
+        return self.start + at * self.data.itemsize
 
 
 class _Left(Exception):
@@ -55,9 +71,9 @@ class _Run:
         self.values: dict[Value, Any] = {}
         self.axes: dict[Axis, int] = {}
         self.totals: dict[Accumulator, Any] = {}
-        self.locals = [_Memory(np.zeros(b.size, b.dtype)) for b in kernel.locals]
-        shared: dict[int, _Memory] = {}
-        self.memory: dict[Buffer, _Memory] = dict(zip(kernel.locals, self.locals, strict=True))
+        self.locals = _Log()
+        self.memory = {b: _Memory(np.zeros(b.size, b.dtype), self.locals) for b in kernel.locals}
+        log = _Log()
         for buffer, array in zip(kernel.buffers, arrays, strict=True):
             if array.dtype != buffer.dtype or array.size < buffer.size:
                 raise KernelError(
@@ -66,8 +82,7 @@ class _Run:
                 )
             if not array.flags.c_contiguous:
                 raise KernelError(f"the array given for {buffer.name} is not contiguous")
-            flat = array.reshape(-1)
-            self.memory[buffer] = shared.setdefault(flat.ctypes.data, _Memory(flat))
+            self.memory[buffer] = _Memory(array.reshape(-1), log)
         self.shared: object = None
         self.lane: tuple[object, object] = (None, None)
         self.range = (0, 0)
@@ -93,12 +108,13 @@ class _Run:
                 return np.frombuffer(fill[0], value.dtype)[0]
         at = self.place(buffer, index, value)
         memory = self.memory[buffer]
-        writer = memory.written.get(at)
+        address = memory.address(at)
+        writer = memory.log.written.get(address)
         if writer is None and buffer.role in ("out", "local"):
             raise KernelError(f"{text(value)} reads {buffer.name}[{at}] before it is written")
         if writer is not None and self.clash(writer):
             raise KernelError(f"{text(value)} reads {buffer.name}[{at}] of another iteration")
-        memory.read.setdefault(at, set()).add(self.stamp())
+        memory.log.read.setdefault(address, set()).add(self.stamp())
         return memory.data[at]
 
     def store(self, s: Store) -> None:
@@ -111,9 +127,10 @@ class _Run:
                 return
         at = self.place(s.buffer, s.index, s)
         memory = self.memory[s.buffer]
-        others = memory.read.pop(at, set())
-        if at in memory.written:
-            others.add(memory.written[at])
+        address, log = memory.address(at), memory.log
+        others = log.read.pop(address, set())
+        if address in log.written:
+            others.add(log.written[address])
         if any(map(self.clash, others)):
             raise KernelError(
                 f"{text(s)} writes {s.buffer.name}[{at}], which another iteration uses too"
@@ -121,7 +138,7 @@ class _Run:
         value = self.values[s.value]
         if value is UNDEFINED:
             raise KernelError(f"{text(s)} stores a value without meaning")
-        memory.written[at] = self.stamp()
+        log.written[address] = self.stamp()
         memory.data[at] = value
 
     def place(self, buffer: Buffer, index: Index, where: object) -> int:
@@ -191,9 +208,7 @@ class _Run:
             self.axes[loop.axis] = i
             if loop.shared:
                 self.shared = i
-                for memory in self.locals:
-                    memory.written.clear()
-                    memory.read.clear()
+                self.locals.clear()
             if loop.kind == "lane":
                 self.lane = execution, i
             try:

@@ -59,6 +59,8 @@ class Elements:
         """The element of a variable at ``indices``, one per dimension."""
         key = (var, indices, self.mask)
         found = self._memo.get(key)
+        if found is None and self.mask is not None:  # what is known everywhere is known here
+            found = self._memo.get((var, indices, None))
         if found is None:
             if self._held is not None:
                 found = self._held(var, indices)

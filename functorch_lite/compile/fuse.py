@@ -70,6 +70,10 @@ REDUCTIONS = {
     "window_argmin": "argmin",
 }  # fmt: skip
 WIDEST_CONCATENATION = 4
+LARGEST_KERNEL = 1000
+"""Operations per position from which on nothing joins a group: code grows faster than it gains."""
+DEEPEST = 60
+"""Longest chain that is written out at once: each step is a call inside a call."""
 SHORTEST = 4
 
 
@@ -163,6 +167,7 @@ class Group:
         level: per root's variable, ``full`` (at every position) or ``row``.
         reads: variables that are read from buffers.
         stored: variables that others need.
+        cost: operations per position, roughly.
     """
 
     kind: str
@@ -175,6 +180,7 @@ class Group:
     stored: list[Var] = dataclasses.field(default_factory=list)
     access: dict[Eqn, Access] = dataclasses.field(default_factory=dict)
     ancestors: int = 0
+    cost: int = 0
 
     @property
     def size(self) -> int:
@@ -218,6 +224,7 @@ class _Fusion:
         self.position = {id(e): i for i, e in enumerate(graph.eqns)}
         self.inline: set[Var] = set()
         self.cost: dict[Var, int] = {}
+        self.depth: dict[Var, int] = {}
         self.groups: list[Group] = []
         self.effect: Group | None = None
         self.group_of: dict[Var, Group] = {}
@@ -245,7 +252,12 @@ class _Fusion:
                     if x in self.inline and self.cost[x] > 2 and 0 < x.aval.size < v.aval.size:
                         self.inline.discard(x)
                         self.cost[v] -= self.cost[x]
+            inputs = [x for x in eqn.inputs if x in self.inline]
+            depth = 1 + max((self.depth[x] for x in inputs), default=0)
+            self.depth[v] = depth if depth < DEEPEST else 0
             users = self.users.get(v, [])
+            if depth >= DEEPEST:
+                continue
             if v in self.outputs or not all(self.is_loop(u) for u in users):
                 continue
             if len(users) > 1 and self.cost[v] > CHEAP:
@@ -310,6 +322,7 @@ class _Fusion:
     def add(self, group: Group, eqn: Eqn, level: str, access: Access | None) -> None:
         """Put a root into a group."""
         group.roots.append(eqn)
+        group.cost += self.root_cost(eqn)
         if access is not None:
             group.access[eqn] = access
         needed = 0
@@ -330,6 +343,12 @@ class _Fusion:
             for other in self.groups:
                 if other.ancestors & bit:
                     other.ancestors |= group.ancestors
+
+    def root_cost(self, eqn: Eqn) -> int:
+        """Operations per position that a root adds."""
+        if eqn.outputs and eqn.outputs[0] in self.cost:
+            return self.cost[eqn.outputs[0]]
+        return 1 + sum(self.cost.get(x, 0) for x in eqn.inputs if x in self.inline)
 
     def may_join(self, group: Group, reads: Reads) -> bool:
         """Whether nothing that the root needs has to wait for the group."""
@@ -370,7 +389,9 @@ class _Fusion:
         ordered = sorted(makers, reverse=True)
         ordered += [n for n in sorted(sharing, reverse=True) if n not in makers]
         found = {**sharing, **makers}
-        return [found[n] for n in ordered if found[n].kind != "call"]
+        return [
+            found[n] for n in ordered if found[n].kind != "call" and found[n].cost < LARGEST_KERNEL
+        ]
 
     def place(self, eqn: Eqn) -> None:
         """Find a group for a root, or make one."""

@@ -220,14 +220,24 @@ def test_an_endless_loop_can_be_interrupted(how):
     """KeyboardInterrupt comes out of every kind of loop, and everything works afterwards."""
     send = {
         "alarm": "signal.setitimer(signal.ITIMER_REAL, 0.1)",
-        "another thread": "threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()",
+        "another thread": "threading.Thread(target=kill_while_inside, args=(name,)).start()",
     }[how]
     out = run_script(f"""
-        import os, signal, threading
+        import os, signal, threading, time
         import numpy as np
         import functorch_lite as fl, functorch_lite.numpy as fnp
         from functorch_lite import lax
         from functorch_lite.core.trace import state
+
+        inside = []
+
+        def kill_while_inside(name):
+            while inside != [name]:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            while inside == [name]:  # again, as Python drops what is raised in a finaliser
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(5)
 
         def stop(*frame):
             raise KeyboardInterrupt
@@ -244,10 +254,12 @@ def test_an_endless_loop_can_be_interrupted(how):
             before = state.trace, state.backend
             f(fnp.full(shape, 11.0))  # compiled, ends at once
             {send}
+            inside.append(name)
             try:
                 f(fnp.ones(shape))
             except KeyboardInterrupt:
                 print(name)
+            inside.clear()
             assert (state.trace, state.backend) == before
             assert float(after(fnp.ones(3))) == 6.0
             assert np.all(np.asarray(f(fnp.full(shape, 12.0))) == 12.0)
