@@ -289,7 +289,9 @@ class Graph:
         elif name in ("max", "min"):
             self.add(getattr(fnp, name)(v.x, axis=axes, keepdims=keep), v.exact)
         elif name == "prod":
-            self.add(fnp.prod(fnp.tanh(v.x) + 0.25, axis=axes, keepdims=keep), False)
+            terms = math.prod(v.shape[a] for a in axes)
+            factors = 1 + fnp.tanh(v.x) * (2.0 / max(2, terms))
+            self.add(fnp.prod(factors, axis=axes, keepdims=keep), False)
         elif name == "any":
             b = self.value("b", exact=True)
             axes = tuple(i for i in range(b.ndim) if self.choose(2))
