@@ -146,7 +146,7 @@ def test_random_graphs_at_length(data):
 
 def seeds():
     """Random functions of up to 250 ops; most of them with --long."""
-    for seed in range(160):
+    for seed in range(90):
         yield pytest.param(seed, marks=[] if seed < 10 else [pytest.mark.long])
 
 
