@@ -121,10 +121,11 @@ def _by_channel(planner: Any, s: _Shape, x: Slot, w: Slot, out: Slot) -> None:
     held = b.buffer(s.dtype, total.aval.size, "in")
     written = b.buffer(s.dtype, total.aval.size, "out")
     shape = (s.examples, s.outputs, s.count)
-    nest = _enter(b, shape)
+    nest = _nest(shape)
+    nest.enter(b)
     n, o, p = unravel(nest.flat, shape)
     b.store(written, nest.flat, b.load(held, linear((o, n, p), (s.outputs, s.examples, s.count))))
-    _leave(b, nest)
+    nest.leave(b)
     planner.steps.append(Launch(Emitted(b.kernel("transpose"), [], (), 2 * s.count), [total, out]))
 
 
@@ -150,7 +151,8 @@ def _patches(
     written = b.buffer(s.dtype, patches.aval.size, "out")
     e = Elements(b, lambda v: None, lambda v, i, m: b.const(0, s.dtype))
     shape = (*before, *s.kernel, *after, *s.places)
-    nest = _enter(b, shape)
+    nest = _nest(shape)
+    nest.enter(b)
     indices = unravel(nest.flat, shape)
     lead, ndim = len(before), len(s.kernel)
     taps, places = indices[lead : lead + ndim], indices[lead + ndim + len(after) :]
@@ -168,20 +170,11 @@ def _patches(
     e.close()
     position = part.scaled(step) + linear(tuple(at), s.sizes)
     b.store(written, nest.flat, b.load(held, position, mask))
-    _leave(b, nest)
+    nest.leave(b)
     kernel = b.kernel("patches")
     return Launch(Emitted(kernel, [], (), 2 * patches.aval.size // kernel.extent), [x, patches])
 
 
-def _enter(b: Builder, shape: tuple[int, ...]) -> Nest:
-    cuts = [math.prod(shape[k:]) for k in range(1, len(shape))]
-    nest = Nest(math.prod(shape), cuts, "i")
-    for k, axis in enumerate(nest.axes):
-        kind = "lane" if k == len(nest.axes) - 1 else "grid" if k == 0 else "serial"
-        b.enter(axis, kind, k == 0)
-    return nest
-
-
-def _leave(b: Builder, nest: Nest) -> None:
-    for _ in nest.axes:
-        b.leave()
+def _nest(shape: tuple[int, ...]) -> Nest:
+    """One loop per axis."""
+    return Nest(math.prod(shape), [math.prod(shape[k:]) for k in range(1, len(shape))], "i")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.compile.elements import AXIS_REDUCTIONS
 from functorch_lite.core.array import wrap
 from functorch_lite.core.aval import StackAval, make_aval
 from functorch_lite.core.dtypes import float0, float32, is_complex, is_float, is_inexact
@@ -29,7 +30,6 @@ FEW_RESULTS = 32
 BLOCK = 1 << 13
 TINY_PRODUCT = 1 << 14
 """Multiplications up to which a product is a sum in a kernel and no call."""
-_SPLIT = ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
 
 
 class _Writer:
@@ -185,7 +185,7 @@ def _split(w: _Writer, eqn: Eqn) -> bool:
     blocks = w.emit("reshape", main, shape=(*lead, count, block, *tail))
     total = w.emit(name, w.emit(name, blocks, axes=(at + 1,)), axes=(at,))
     rest = w.emit(name, _window(w, flat, at, count * block, terms), axes=(at,))
-    w.emit(_COMBINE[name], total, rest, outputs=eqn.outputs)
+    w.emit(AXIS_REDUCTIONS[name], total, rest, outputs=eqn.outputs)
     return True
 
 
@@ -250,15 +250,11 @@ def _window(w: _Writer, x: Var, axis: int, begin: int, end: int) -> Var:
     return w.emit("slice", x, start=start, stop=stop, step=(1,) * len(shape))
 
 
-_COMBINE = {
-    "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "maximum", "reduce_min": "minimum",
-    "reduce_and": "bitwise_and", "reduce_or": "bitwise_or",
-}  # fmt: skip
 _RULES: dict[str, Callable[[_Writer, Eqn], bool]] = {
     "optimization_barrier": _barrier,
     "argmax": _position("reduce_max"),
     "argmin": _position("reduce_min"),
     "dot_general": _product,
     "cond": _branch_index,
-    **dict.fromkeys(_SPLIT, _split),
+    **dict.fromkeys(AXIS_REDUCTIONS, _split),
 }

@@ -17,7 +17,7 @@ from functorch_lite.compile.kernel import Builder, Value
 from functorch_lite.core.dtypes import float32, is_float, is_half
 from functorch_lite.core.graph import Eqn, Var
 
-__all__ = ["INT64", "SHORT_REDUCTIONS", "VIEWS", "Elements", "has_rule", "windowed"]
+__all__ = ["AXIS_REDUCTIONS", "INT64", "VIEWS", "Elements", "has_rule", "windowed"]
 
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
@@ -282,7 +282,7 @@ def windowed(
 
 def _short_reduction(e: Elements, eqn: Eqn, indices: Indices) -> Value:
     (x,), axes = eqn.inputs, sorted(eqn.params["axes"])
-    op, dtype = SHORT_REDUCTIONS[eqn.op.name], x.aval.dtype
+    op, dtype = AXIS_REDUCTIONS[eqn.op.name], x.aval.dtype
     wide = float32 if op in ("add", "mul") and is_half(dtype) else dtype
     sizes = tuple(x.aval.shape[a] for a in axes)
     total: Value | None = None
@@ -299,12 +299,13 @@ def _short_reduction(e: Elements, eqn: Eqn, indices: Indices) -> Value:
     return total if wide == dtype else e.b.value("cast", (total,), dtype, (dtype,))
 
 
-SHORT_REDUCTIONS = {
+AXIS_REDUCTIONS = {
     "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "maximum", "reduce_min": "minimum",
     "reduce_and": "bitwise_and", "reduce_or": "bitwise_or",
 }  # fmt: skip
+"""Reductions over axes, each with the op that combines two terms."""
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(SHORT_REDUCTIONS, _short_reduction),
+    **dict.fromkeys(AXIS_REDUCTIONS, _short_reduction),
     "full": _full,
     "iota": _iota,
     "reshape": _reshape,

@@ -93,6 +93,21 @@ class Nest:
             flat = flat + Index.of(axis).scaled(stride)
         self.flat = flat
 
+    def enter(self, b: Builder, shared: bool = True, lane: bool = True) -> list[Loop]:
+        """Open the loops: the outermost the caller's if ``shared``, the innermost a lane loop."""
+        loops = []
+        for k, axis in enumerate(self.axes):
+            mine = shared and k == 0
+            last = k == len(self.axes) - 1
+            kind = "lane" if lane and last else "grid" if mine else "serial"
+            loops.append(b.enter(axis, kind, mine))
+        return loops
+
+    def leave(self, b: Builder) -> None:
+        """Close the loops."""
+        for _ in self.axes:
+            b.leave()
+
 
 # ----------------------------------------------------------------------------------------- emitter
 class _Emitter:
@@ -108,7 +123,6 @@ class _Emitter:
         self.given: dict[Var, Value] = {}  # values of the current row
         self.kept: dict[Var, tuple[Buffer, Index]] = {}  # full values computed in an earlier phase
         self.own = {v: e for e in group.roots for v in e.outputs if is_map(e)}
-        self.row = ZERO
         self.full = ZERO
         self.e = Elements(self.b, self.maker, self.leaf, self.held)
 
@@ -119,12 +133,10 @@ class _Emitter:
     def held(self, var: Var, indices: Indices) -> Value | None:
         """A value that was computed before, at the current position.
 
-        Results of reductions are read nowhere else, as ``fits`` has seen. Other values are computed
-        again where they are wanted at another position, or at one that does not look the same.
+        Values of a row are read nowhere else, as ``fits`` has seen. Those kept in memory are
+        computed again where they are wanted at another position, or at one that looks different.
         """
-        if var in self.given and (
-            var not in self.own or linear(indices, var.aval.shape) == self.row
-        ):
+        if var in self.given:
             return self.given[var]
         if var in self.kept and linear(indices, var.aval.shape) == self.full:
             buffer, index = self.kept[var]
@@ -149,16 +161,6 @@ class _Emitter:
             found = self.outputs[var] = self.b.buffer(var.aval.dtype, var.aval.size, "out")
         return found
 
-    def enter(self, nest: Nest, shared: bool, lane: bool) -> list[Loop]:
-        """Open the loops of a nest; the outermost is the caller's if ``shared``."""
-        loops = []
-        for k, axis in enumerate(nest.axes):
-            last = k == len(nest.axes) - 1
-            mine = shared and k == 0
-            kind = "lane" if lane and last else "grid" if mine else "serial"
-            loops.append(self.b.enter(axis, kind, mine))
-        return loops
-
     def leave(self, loops: Sequence[Loop]) -> None:
         """Close loops, innermost last in the list."""
         for _ in loops:
@@ -173,7 +175,7 @@ class _Emitter:
         for access in group.access.values():
             cuts |= cuts_of(access.places, access.at)
         nest = Nest(group.rows, cuts, "i")
-        loops = self.enter(nest, True, True)
+        loops = nest.enter(self.b)
         stores = []
         for eqn in group.roots:
             (v,) = eqn.outputs
@@ -201,8 +203,8 @@ class _Emitter:
         outer = Nest(group.rows, row_cuts, "r")
         inner = Nest(columns, column_cuts, "c")
         row, full = outer.flat, outer.flat.scaled(columns) + inner.flat
-        self.row, self.full = row, full
-        outer_loops = self.enter(outer, group.rows > 1, False) if group.rows > 1 else []
+        self.full = full
+        outer_loops = outer.enter(self.b, lane=False) if group.rows > 1 else []
         kept_in = self.plan_rows_kept(phase, last)
         for p in range(last + 1):
             self.row_values(phase, p, row)
@@ -215,7 +217,7 @@ class _Emitter:
             if not sums and not stores and not keep:
                 continue
             accumulators = [self.accumulator(reduction_of(e)) for e in sums]
-            inner_loops = self.enter(inner, False, True)
+            inner_loops = inner.enter(self.b, shared=False)
             for eqn, accumulator in zip(sums, accumulators, strict=True):
                 r = reduction_of(eqn)
                 assert r is not None
@@ -316,9 +318,8 @@ class _Emitter:
                 inner_cuts |= cuts_of(a.places, a.terms)
         outer = Nest(group.rows, outer_cuts, "o")
         inner = Nest(group.columns, inner_cuts, "k")
-        self.row = outer.flat
         across = lanes_across(access, outer, inner)
-        outer_loops = self.enter(outer, True, across)
+        outer_loops = outer.enter(self.b, lane=across)
         sums = [e for e in group.roots if not is_map(e)]
         for batch in (sums,) if not any("arg" in e.op.name for e in sums) else [[e] for e in sums]:
             self.reduce_terms(batch, outer, inner, not across)
@@ -335,7 +336,7 @@ class _Emitter:
         positions = [e for e in sums if "arg" in e.op.name]
         accumulators = [self.accumulator(reduction_of(e)) for e in sums]
         places = [self.b.accumulator("assign", INT64, -1) for _ in positions]
-        loops = self.enter(inner, False, lane and not positions)
+        loops = inner.enter(self.b, False, lane and not positions)
         for k, (eqn, accumulator) in enumerate(zip(sums, accumulators, strict=True)):
             r = reduction_of(eqn)
             assert r is not None

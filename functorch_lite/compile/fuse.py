@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from functorch_lite.compile.elements import (
-    SHORT_REDUCTIONS,
+    AXIS_REDUCTIONS,
     VIEWS,
     Elements,
     has_rule,
@@ -64,10 +64,8 @@ _HEAVY = {
     "threefry2x32": 70, "gather": 4, "dynamic_slice": 4, "pad": 3, "concatenate": 6,
 }  # fmt: skip
 REDUCTIONS = {
-    "reduce_sum": "add", "reduce_prod": "mul", "reduce_max": "maximum", "reduce_min": "minimum",
-    "reduce_and": "bitwise_and", "reduce_or": "bitwise_or", "window_sum": "add",
-    "window_max": "maximum", "window_min": "minimum", "window_argmax": "argmax",
-    "window_argmin": "argmin",
+    **AXIS_REDUCTIONS, "window_sum": "add", "window_max": "maximum", "window_min": "minimum",
+    "window_argmax": "argmax", "window_argmin": "argmin",
 }  # fmt: skip
 WIDEST_CONCATENATION = 4
 LARGEST_KERNEL = 1000
@@ -109,7 +107,7 @@ class Reduction:
 
 def is_short(eqn: Eqn, r: Reduction) -> bool:
     """Whether a reduction has so few terms that they are written out."""
-    return 0 < r.inner <= SHORTEST and r.outer > 1 and eqn.op.name in SHORT_REDUCTIONS
+    return 0 < r.inner <= SHORTEST and r.outer > 1 and eqn.op.name in AXIS_REDUCTIONS
 
 
 def reduction_of(eqn: Eqn) -> Reduction | None:

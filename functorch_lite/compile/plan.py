@@ -27,6 +27,7 @@ from functorch_lite.compile.steps import (
     Step,
     While,
     all_steps,
+    bodies,
     used_slots,
 )
 from functorch_lite.core.aval import StackAval
@@ -35,7 +36,6 @@ from functorch_lite.core.graph import Eqn, Graph, Var
 __all__ = ["Plan", "plan"]
 
 ALIGN = 64
-WIDEST_UNROLLED_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,6 @@ class Plan:
     Attributes:
         arena_bytes: memory for everything between inputs and outputs.
         slots: all slots, in the order of their numbers.
-        graphs: the graphs that were planned, the program's own first, for people to look at.
         donations: per output, by number, the input whose memory it may take, if that is given up.
     """
 
@@ -54,13 +53,11 @@ class Plan:
     steps: list[Step]
     slots: list[Slot]
     arena_bytes: int
-    graphs: list[Graph]
     donations: dict[int, int]
 
 
 class _Planner:
     def __init__(self) -> None:
-        self.graphs: list[Graph] = []
         self.donations: dict[Slot, Slot] = {}
 
     # ------------------------------------------------------------------------------------- graphs
@@ -77,7 +74,6 @@ class _Planner:
             the steps, and the output slots whose result lies in the paired input instead.
         """
         graph = decompose(optimise(graph))
-        self.graphs.append(graph)
         return _GraphPlanner(self, graph, inputs, outputs, pairs or {}).run()
 
 
@@ -208,9 +204,9 @@ class _GraphPlanner:
             out = target(self, addend, eqn.outputs[0], number, alone)
             self.product(product, out, True)
             return
-        alone_product = self.fused.products.get(eqn)
-        if alone_product is not None:
-            self.product(alone_product, self.place(alone_product.out), False)
+        unadded = self.fused.products.get(eqn)
+        if unadded is not None:
+            self.product(unadded, self.place(unadded.out), False)
             return
         native = CONTROL.get(eqn.op.name)
         if native is not None and native(self, eqn):
@@ -264,16 +260,13 @@ def _walk(
         clock[0] += 1
         begin = clock[0]
         _note(used_slots(step), begin, begin, first, last)
-        inner = [b for b in (getattr(step, "body", None), getattr(step, "test", None)) if b]
         if isinstance(step, Branch):
             for body in step.bodies:
                 _walk(body, clock, first, last)
             continue
-        if not inner:
-            continue
         seen_first: dict[Slot, int] = {}
         seen_last: dict[Slot, int] = {}
-        for body in inner[::-1]:
+        for body in bodies(step):
             _walk(body, clock, seen_first, seen_last)
         end = clock[0]
         for slot, at in seen_first.items():
@@ -368,4 +361,4 @@ def plan(graph: Graph) -> Plan:
         slot.number = i
     donations = {out.number: x.number for out, x in planner.donations.items()}
     donations = {out - len(inputs): x for out, x in donations.items()}
-    return Plan(inputs, outputs, steps, slots, total, planner.graphs, donations)
+    return Plan(inputs, outputs, steps, slots, total, donations)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.compile.decompose import decompose
-from functorch_lite.compile.elements import BOOL, SHORT_REDUCTIONS, VIEWS, Elements, Indices
+from functorch_lite.compile.elements import AXIS_REDUCTIONS, BOOL, VIEWS, Elements, Indices
 from functorch_lite.compile.emit import Emitted
 from functorch_lite.compile.fuse import from_rule, is_map, plain
 from functorch_lite.compile.index import ZERO, Axis, Index, linear
@@ -32,7 +32,7 @@ MOST_VALUES = 4000
 
 MOST_ELEMENTS = 32
 """Elements of a value up to which each is a number of its own."""
-_UNROLLED = frozenset((*SHORT_REDUCTIONS, "concatenate"))
+_UNROLLED = frozenset((*AXIS_REDUCTIONS, "concatenate"))
 
 
 def _is_small(graph: Graph, inputs: Sequence[Var]) -> bool:

@@ -130,24 +130,14 @@ def _concatenate(planner: Any, eqn: Eqn) -> None:
                 target_buffer = w.buffer(whole, "out")
                 inner = math.prod(x.aval.shape[axis:])
                 nest = Nest(x.aval.size, [inner], "i")
-                loops = enter(w.b, nest)
+                nest.enter(w.b)
                 indices = unravel(nest.flat, x.aval.shape)
                 value = w.e.at(x, indices)
                 moved = tuple(i + begin if k == axis else i for k, i in enumerate(indices))
                 w.b.store(target_buffer, linear(moved, shape), value)
-                for _ in loops:
-                    w.b.leave()
+                nest.leave(w.b)
                 w.done("concatenate", x.aval.size)
         begin += size
-
-
-def enter(b: Builder, nest: Nest) -> list[Any]:
-    """Open the loops of a nest, the outermost shared, the innermost a lane loop."""
-    loops = []
-    for k, axis in enumerate(nest.axes):
-        kind = "lane" if k == len(nest.axes) - 1 else "grid" if k == 0 else "serial"
-        loops.append(b.enter(axis, kind, k == 0))
-    return loops
 
 
 def _update(planner: Any, eqn: Eqn, number: int) -> None:
@@ -160,13 +150,12 @@ def _update(planner: Any, eqn: Eqn, number: int) -> None:
     out = w.buffer(slot, "out")
     sizes = update.aval.shape
     nest = Nest(update.aval.size, _suffixes(sizes), "i")
-    loops = enter(w.b, nest)
+    nest.enter(w.b)
     indices = unravel(nest.flat, sizes)
     value = w.e.at(update, indices)
     place = shifted_block(w.e, starts, indices, x.aval.shape, sizes)
     w.b.store(out, linear(place, x.aval.shape), value)
-    for _ in loops:
-        w.b.leave()
+    nest.leave(w.b)
     w.done("dynamic_update_slice", update.aval.size)
 
 
@@ -196,8 +185,7 @@ def _scatter(planner: Any, eqn: Eqn, number: int) -> None:
         if eqn.params["mode"] == "drop":
             mask = w.e.both(mask, b.value("in_range", (raw,), BOOL, shape[axis]))
     inner = Nest(math.prod(rest), _suffixes(rest), "i")
-    for k, axis_ in enumerate(inner.axes):
-        b.enter(axis_, "lane" if k == len(inner.axes) - 1 else "serial")
+    inner.enter(b, shared=False)
     block = iter(unravel(inner.flat, rest))
     place = tuple(found[i] if i in found else next(block) for i in range(len(shape)))
     position = linear(place, shape)
@@ -207,8 +195,8 @@ def _scatter(planner: Any, eqn: Eqn, number: int) -> None:
         have = b.fresh_load(out, position)
         value = b.value(op, (have, value), x.aval.dtype)
     b.store(out, position, value, mask)
-    for _ in (outer, *inner.axes):
-        b.leave()
+    inner.leave(b)
+    b.leave()
     w.done(eqn.op.name, update.aval.size)
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "Swap",
     "While",
     "all_steps",
+    "bodies",
     "used_slots",
 ]
 

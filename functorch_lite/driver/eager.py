@@ -53,6 +53,9 @@ def install() -> None:
 
 
 def _elementwise(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
+    def unary(x: Any) -> Any:  # small arrays pay for one comparison
+        return plain(x) if x.size < ELEMENTS else eager(x)
+
     def eager(x: Any, *rest: Any, **params: Any) -> Any:
         size = x.size
         for other in rest:
@@ -63,7 +66,7 @@ def _elementwise(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:
                 return program(x, *rest)[0]
         return plain(x, *rest, **params)
 
-    return eager
+    return unary if len(op.operands) == 1 else eager
 
 
 def _windowed(op: Op, plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -322,7 +322,7 @@ def test_kernels_of_random_functions(seed, monkeypatch):
 
 def test_every_kind_of_step_can_be_carried_out():
     assert {step.__name__ for step in STEPS} == set(steps.__all__) - {
-        "Slot", "Step", "all_steps", "used_slots"
+        "Slot", "Step", "all_steps", "bodies", "used_slots"
     }  # fmt: skip
     for step in STEPS:
         assert hasattr(PlanRunner, step.__name__.lower())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.dtypes import bfloat16, float16, float32, float64, is_float, is_half
+from functorch_lite.core.dtypes import bfloat16, float16, float32, float64, is_float
 
 __all__ = ["BOOL", "INT32", "INT64", "Assembler", "Operand"]
 
@@ -362,8 +362,3 @@ class Assembler:
         if x.dtype.kind == "b":
             return self.define(f"zext {self.type(x)} {x.text} to {kind}", x.dtype, x.width).text
         return x.text
-
-
-def half(dtype: Dtype) -> bool:
-    """Whether operands of a dtype are rounded after each op."""
-    return is_half(dtype)

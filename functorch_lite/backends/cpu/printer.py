@@ -369,8 +369,8 @@ class _Printer(Lanes):
             value = self.a.fma(x, y, self.read(acc, width))
         else:
             value = self.a.spread(self.env[s.value], width)
-        if acc.op not in ("assign", "add") or acc.op == "add" and not self.fuses(s.value):
-            value = self.combine(acc, self.read(acc, width), value)
+            if acc.op != "assign":
+                value = self.combine(acc, self.read(acc, width), value)
         kind = vector_type(scalar_type(acc.dtype), width)
         self.a.line(f"store {kind} {value.text}, ptr {slots[width]}, align 64")
 
@@ -401,15 +401,11 @@ class _Printer(Lanes):
 
     def across(self, acc: Accumulator, x: Operand) -> Operand:
         """All lanes of a vector combined, halving it where its width is even."""
-        a = self.a
         while x.width > 1:
-            w, kind = x.width, a.type(x)
+            w = x.width
             if w % 2:
-                first = a.define(f"extractelement {kind} {x.text}, i64 {w - 1}", x.dtype, 1)
-                if w == 1:
-                    return first
-                rest = self.part(x, 0, w - 1)
-                return self.combine(acc, self.across(acc, rest), first)
+                rest, last = self.part(x, 0, w - 1), self.part(x, w - 1, 1)
+                return self.combine(acc, self.across(acc, rest), last)
             x = self.combine(acc, self.part(x, 0, w // 2), self.part(x, w // 2, w // 2))
         return x
 

@@ -69,12 +69,13 @@ class CompiledProgram:
         begin = time.perf_counter()
         made: Plan = plan(graph)
         planned = time.perf_counter()
+        names: dict[Kernel, str] = {}
         launches: dict[str, Kernel] = {}
         for step in all_steps(made.steps):
             if isinstance(step, Launch):
-                launches.setdefault(
-                    kernel_name(step.emitted.kernel, vector_bytes()), step.emitted.kernel
-                )
+                kernel = step.emitted.kernel
+                names[kernel] = kernel_name(kernel, vector_bytes())
+                launches.setdefault(names[kernel], kernel)
         texts = {name: print_kernel(k, vector_bytes()) for name, k in launches.items()}
         self.kernels = {name: k.text for name, k in launches.items()}
         printed = time.perf_counter()
@@ -83,7 +84,7 @@ class CompiledProgram:
         for one in loaded:
             addresses.update(one.functions)
         self.code = Code()
-        writer = _Writer(self.code, made, addresses)
+        writer = _Writer(self.code, made, names, addresses)
         writer.steps(made.steps)
         self.code.end()
         slots = made.slots
@@ -110,9 +111,8 @@ class CompiledProgram:
         )
         self.run = self.native.run
         self.reference = reference_program(graph) if devices_enabled() or _gpu_possible() else None
-        for step in all_steps(made.steps):
-            if isinstance(step, Launch):
-                step.emitted.kernel.release()
+        for kernel in names:
+            kernel.release()
         end = time.perf_counter()
         self.seconds = {
             "plan": planned - begin, "print": printed - planned, "load": end - printed,
@@ -160,8 +160,11 @@ class Mark(NamedTuple):
 class _Writer:
     """Writes steps as commands."""
 
-    def __init__(self, code: Code, made: Plan, addresses: dict[str, int]) -> None:
+    def __init__(
+        self, code: Code, made: Plan, names: dict[Kernel, str], addresses: dict[str, int]
+    ) -> None:
         self.code = code
+        self.names = names
         self.addresses = addresses
         self.next = len(made.slots)
         self.hosts: list[Callable[[int], None]] = []
@@ -178,7 +181,7 @@ class _Writer:
         self.next += 1
         return self.next - 1
 
-    def at(self, slot: Slot, nbytes: int, register: int | None = None) -> int:
+    def at(self, slot: Slot, nbytes: int) -> int:
         """A slot that points some bytes into another."""
         if not nbytes:
             return slot.number
@@ -234,7 +237,7 @@ class _Writer:
     def launch(self, step: Launch) -> None:
         """A kernel, shared between threads if it is worth it."""
         emitted = step.emitted
-        name = kernel_name(emitted.kernel, vector_bytes())
+        name = self.names[emitted.kernel]
         extent = emitted.kernel.extent
         flat = any(
             isinstance(s, Loop) and s.shared and s.kind == "lane" for s in emitted.kernel.body
