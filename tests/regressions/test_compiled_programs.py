@@ -26,6 +26,12 @@ def kept_and_gathered(x, y):  # a value kept in a scratch row is also read at an
     return g + fnp.sum(g, axis=1, keepdims=True) + t
 
 
+def sums_of_other_rows(x, y):  # a row's sum is at hand in its row only
+    s, t, d = fnp.sum(x, 1), fnp.sum(x, 0), fnp.tanh(y)
+    d = d * fnp.sum(x * d[:, None], 1)
+    return x / s[::-1, None], t * t[::-1], d, x * d[::-1, None]
+
+
 def memory_of_another_shape(a):  # a result takes over memory under another shape
     y = fnp.reshape(fnp.sort(a, axis=1), (2, 6)) * 2
     return fnp.sort(y, axis=1)
@@ -67,6 +73,7 @@ CASES = {
     "row of maxima": (a_row_of_maxima, (normal(5, 4), normal(4), normal(4))),
     "joined with a shift": (joined_with_a_shift, (normal(8, 1), normal(8, 3, 2), normal(8, 3))),
     "kept and gathered": (kept_and_gathered, (normal(4, 8), normal(4, 8))),
+    "sums of other rows": (sums_of_other_rows, (normal(6, 20), normal(6))),
     "memory of another shape": (memory_of_another_shape, (normal(4, 3),)),
     "two heirs": (two_heirs, (normal(5, 6),)),
     "reduced and reshaped": (reduced_and_reshaped, (normal(3, 17, 5),)),
