@@ -14,6 +14,7 @@ from functorch_lite.compile.steps import (
     Branch,
     Copy,
     Free,
+    Keep,
     Point,
     Push,
     Repeat,
@@ -28,7 +29,7 @@ from functorch_lite.core.graph import Eqn, Graph, Var
 from functorch_lite.core.op import REGISTRY
 from functorch_lite.transforms.call import flatten_calls
 
-__all__ = ["CONTROL"]
+__all__ = ["CONTROL", "copy_stack"]
 
 Pairs = list[tuple[Slot, Slot]]
 
@@ -76,15 +77,47 @@ def _body(
 
 
 def _row(of: Slot, before: list[Step]) -> Slot:
-    """A pointer to the current step's part of an array or tape."""
-    aval = of.aval.elem if isinstance(of.aval, StackAval) else None
-    if aval is None:
+    """A pointer to the current step's part of an array or tape; a tape if that is a stack."""
+    if isinstance(of.aval, StackAval):
+        row = _element(of)
+        if of.kind == "zeros":
+            return row
+    else:
         aval = make_aval(of.aval.shape[1:], of.aval.dtype)
-    elif isinstance(aval, StackAval) or not aval.nbytes:
-        raise Unplannable("a stack of stacks, or of empty arrays")
-    row = Slot("pointer", aval, behind=(of,))
+        row = Slot("pointer", aval, behind=(of,))
     before.append(Point(row, of, max(row.nbytes, 1)))
     return row
+
+
+def _element(of: Slot) -> Slot:
+    """Where an element of a stack can be read."""
+    assert isinstance(of.aval, StackAval)
+    elem = of.aval.elem
+    if isinstance(elem, StackAval):
+        return Slot(of.kind, elem)
+    if of.kind == "zeros":
+        return Slot("const", elem, np.zeros(elem.shape, elem.dtype))
+    return Slot("pointer", elem, behind=(of,))
+
+
+def _room(stack: Aval) -> Slot:
+    """Memory for an element of a stack."""
+    assert isinstance(stack, StackAval)
+    return Slot("tape" if isinstance(stack.elem, StackAval) else "arena", stack.elem)
+
+
+def copy_stack(out: Slot, source: Slot) -> list[Step]:
+    """Make a tape what another is."""
+    if source.kind == "zeros":
+        return [Free(out)]  # of a branch that has no such stack; nobody reads it then
+    row = _element(source)
+    body: list[Step] = [Point(row, source, max(row.nbytes, 1))]
+    if row.kind == "tape":
+        elem = _room(source.aval)
+        body += copy_stack(elem, row)
+    else:
+        elem = row
+    return [Free(out), Repeat(source, False, [*body, Push(out, elem)])]
 
 
 def scan(planner: Any, eqn: Eqn) -> bool:
@@ -99,23 +132,27 @@ def scan(planner: Any, eqn: Eqn) -> bool:
     xs = given[n + c :]
     count = length
     if length is None:
-        count = next((x for x in xs if isinstance(x.aval, StackAval)), None)
+        count = next((x for x in xs if x.kind == "tape"), None)
         if count is None:
             raise Unplannable("a scan without a length")
     pairs = _carried(planner, given[n : n + c])
     before: list[Step] = []
     rows = [_row(x, before) for x in xs]
-    outs = []
+    outs, after = [], []
     for v in eqn.outputs[c:]:
         whole = planner.place(v)
-        if isinstance(v.aval, StackAval):
-            if length is not None:
-                raise Unplannable("a stack per step")
-            scratch = Slot("arena", v.aval.elem)
-            planner.steps += [Free(whole), Reserve(whole, count, scratch)]
-        outs.append(_row(whole, before))
+        if not isinstance(v.aval, StackAval):
+            outs.append(_row(whole, before))
+            continue
+        elem = _room(v.aval)
+        planner.steps += [Free(whole), Reserve(whole, count, elem)]
+        if elem.kind == "tape":
+            outs.append(elem)
+            after.append(Keep(whole, elem))
+        else:
+            outs.append(_row(whole, before))
     steps = _body(planner, body, given[:n], pairs, rows, outs)
-    planner.steps.append(Repeat(count, p["reverse"], [*before, *steps]))
+    planner.steps.append(Repeat(count, p["reverse"], [*before, *steps, *after]))
     planner.results(eqn.outputs[:c], [now for now, _ in pairs])
     return True
 
@@ -139,10 +176,7 @@ def while_loop(planner: Any, eqn: Eqn) -> bool:
     test, _ = planner.planner.graph(cond, [*given[:n], *now], [flag])
     outs, pushes = [], []
     for v in tapes:
-        assert isinstance(v.aval, StackAval)
-        if isinstance(v.aval.elem, StackAval) or not v.aval.elem.nbytes:
-            raise Unplannable("a stack of stacks, or of empty arrays")
-        tape, elem = planner.place(v), Slot("arena", v.aval.elem)
+        tape, elem = planner.place(v), _room(v.aval)
         planner.steps.append(Free(tape))
         outs.append(elem)
         pushes.append(Push(tape, elem))
@@ -186,9 +220,6 @@ def _with_lanes(cond: Graph, body: Graph, n: int, lanes: int) -> tuple[Graph, Gr
 
 def cond(planner: Any, eqn: Eqn) -> bool:
     """One of several graphs."""
-    for v in eqn.outputs:
-        if isinstance(v.aval, StackAval):
-            raise Unplannable("a branch that returns a stack")
     index, *given = [planner.place(v) for v in eqn.inputs]
     outs = [planner.place(v) for v in eqn.outputs]
     bodies = [planner.planner.graph(b, given, outs)[0] for b in eqn.params["branches"]]

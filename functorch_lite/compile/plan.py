@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.compile.control import CONTROL
+from functorch_lite.compile.control import CONTROL, copy_stack
 from functorch_lite.compile.convolution import convolution
 from functorch_lite.compile.decompose import decompose
 from functorch_lite.compile.emit import emit
@@ -102,9 +102,12 @@ class _GraphPlanner:
         }
         self.slot: dict[Var, Slot] = dict(zip(graph.inputs, inputs, strict=True))
         for v, c in graph.consts.items():
-            if isinstance(v.aval, StackAval):
+            if not isinstance(v.aval, StackAval):
+                self.slot[v] = Slot("const", v.aval, np.ascontiguousarray(c._data))
+            elif c._data.items is None:
+                self.slot[v] = Slot("zeros", v.aval)
+            else:
                 raise Unplannable("a stack from outside")
-            self.slot[v] = Slot("const", v.aval, np.ascontiguousarray(c._data))
         self.fixed = set(self.slot)
         self.owner: dict[Slot, Var] = {}
         self.outputs = outputs
@@ -133,7 +136,10 @@ class _GraphPlanner:
         done: set[Slot] = set()
         for v, slot in zip(self.graph.outputs, self.outputs, strict=True):
             if self.slot[v] is not slot and slot not in done and slot not in self.swapped:
-                self.steps.append(Copy(slot, self.slot[v]))
+                if slot.kind == "tape":
+                    self.steps += copy_stack(slot, self.slot[v])
+                else:
+                    self.steps.append(Copy(slot, self.slot[v]))
             done.add(slot)
         return self.steps, self.swapped
 

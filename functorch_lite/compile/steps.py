@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.compile.emit import Emitted
-from functorch_lite.core.aval import Aval
+from functorch_lite.core.aval import Aval, StackAval
 from functorch_lite.core.graph import Eqn
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Copy",
     "Free",
     "Host",
+    "Keep",
     "Launch",
     "Multiply",
     "Point",
@@ -30,6 +31,7 @@ __all__ = [
     "While",
     "all_steps",
     "bodies",
+    "depth_of",
     "used_slots",
 ]
 
@@ -40,7 +42,7 @@ class Slot:
 
     Attributes:
         kind: ``input``, ``output``, ``const``, ``arena``, ``pointer`` (set while running), or
-            ``tape`` (grows while running).
+            ``tape`` (grows while running), or ``zeros`` (a tape of as many zeros as are read).
         value: the array of a constant.
         behind: slots whose memory a pointer may point to, which therefore live as long as it.
         shares: the slot whose memory it takes over, if it has none of its own.
@@ -64,7 +66,7 @@ class Slot:
 
 @dataclasses.dataclass(eq=False, slots=True)
 class Push:
-    """Append what a slot holds to a tape."""
+    """Append what a slot holds to a tape; from a tape its elements move, and leave it empty."""
 
     tape: Slot
     source: Slot
@@ -79,11 +81,19 @@ class Free:
 
 @dataclasses.dataclass(eq=False, slots=True)
 class Reserve:
-    """Make a tape as long as another, with any content; ``like`` has the size of an element."""
+    """Give a tape a length, or that of another tape, with any content; ``like`` is an element."""
 
     tape: Slot
-    other: Slot
+    count: int | Slot
     like: Slot
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class Keep:
+    """Move the elements of a tape into the current step's element of a tape of tapes."""
+
+    tape: Slot
+    source: Slot
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -124,7 +134,8 @@ class Copy:
 
 @dataclasses.dataclass(eq=False, slots=True)
 class Point:
-    """Let a pointer point to another slot, or to its ``i``-th part inside a loop.
+    """Let a pointer point to another slot, or to its ``i``-th part inside a loop; or a tape be the
+    ``i``-th element of a tape of tapes, which still owns it.
 
     Attributes:
         stride: bytes from one iteration to the next; 0 for the slot itself.
@@ -188,9 +199,17 @@ class Branch:
 
 
 Step = (
-    Launch | Multiply | Copy | Clear | Point | Swap | Push | Free | Reserve | Host | Repeat | While
-    | Branch
+    Launch | Multiply | Copy | Clear | Point | Swap | Push | Free | Reserve | Keep | Host | Repeat
+    | While | Branch
 )  # fmt: skip
+
+
+def depth_of(tape: Slot) -> int:
+    """How many levels of tapes the elements of a tape are."""
+    depth, aval = -1, tape.aval
+    while isinstance(aval, StackAval):
+        aval, depth = aval.elem, depth + 1
+    return depth
 
 
 def bodies(step: Step) -> Sequence[list[Step]]:

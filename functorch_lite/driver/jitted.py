@@ -77,7 +77,7 @@ class Jitted:
         self._name = function_name(f)
         self._label = f"jit of {self._name}"
         self._static_nums, self._static_names = complete_statics(
-            f, tuple(static_argnums), tuple(static_argnames)
+            f, tuple(static_argnums), tuple(static_argnames), self._donate
         )
         self._cache: dict[Any, Entry] = {}
         self._fast: dict[Any, Callable[[tuple[Any, ...]], Any]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import functorch_lite as fl
+from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.layer import Layer
@@ -41,12 +42,21 @@ def batch_norm(
 
     Source: Ioffe and Szegedy, ICML 2015; ``torch.nn.functional.batch_norm``.
     """
+    return _normalise(x, mean, var, weight, bias, eps=eps)
+
+
+def _normalise_by(
+    x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, *, eps: float
+) -> Array:
     shape = (-1,) + (1,) * (x.ndim - 2)
     scale = 1 / fnp.sqrt(var + eps)
     if weight is not None:
         scale = scale * weight
     out = (x - mean.reshape(shape)) * scale.reshape(shape)
     return out if bias is None else out + bias.reshape(shape)
+
+
+_normalise = lax.composite(_normalise_by, "nn.batch_norm")
 
 
 def BatchNorm(
@@ -101,9 +111,9 @@ def BatchNorm(
                 f"nn.{name}: expected more than one value per channel to normalise by; "
                 f"got x of shape {tuple(x.shape)}."
             )
-        mean = x.mean(axis=axes)
-        var = x.var(axis=axes)
-        out = batch_norm(x, mean, var, params.get("weight"), params.get("bias"), eps)
+        out, mean, var = _normalise_batch(
+            x, params.get("weight"), params.get("bias"), axes=axes, eps=eps
+        )
         return out, mean, var, count
 
     def check(x: Array) -> None:
@@ -148,6 +158,17 @@ def BatchNorm(
     if not track_running_stats:
         return Layer(lambda key: make_params(), apply_stateless, name)
     return Layer(init, apply, name)
+
+
+def _normalise_batch_by(
+    x: Array, weight: Array | None, bias: Array | None, *, axes: tuple[int, ...], eps: float
+) -> tuple[Array, Array, Array]:
+    mean = x.mean(axis=axes)
+    var = x.var(axis=axes)
+    return _normalise_by(x, mean, var, weight, bias, eps=eps), mean, var
+
+
+_normalise_batch = lax.composite(_normalise_batch_by, "nn.BatchNorm")
 
 
 def _move(old: Array, new: Array, rate: Any) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.nn.ranges import check_range
@@ -61,7 +62,14 @@ def cross_entropy(
     count = logits.shape[axis]
     remedy = f"mark examples without a class with ignore_index, {ignore_index}"
     check_range(classes, count, f"nn.cross_entropy: {count} classes take targets", remedy)
-    classes = fnp.expand_dims(fnp.clip(classes, 0, max(count - 1, 0)), axis)
+    return _cross_entropy(logits, counted, classes, axis=axis, reduction=reduction)
+
+
+def _cross_entropy_of(
+    logits: Array, counted: Array, classes: Array, *, axis: int, reduction: str
+) -> Array:
+    last = max(logits.shape[axis] - 1, 0)
+    classes = fnp.expand_dims(fnp.clip(classes, 0, last), axis)
     chosen = fnp.take_along_axis(log_softmax(logits, axis=axis), classes, axis=axis)
     losses = fnp.where(counted, -fnp.squeeze(chosen, axis=axis), 0)
     reduced = _reduce("cross_entropy", losses, reduction)
@@ -70,6 +78,9 @@ def cross_entropy(
         share = losses.size / fnp.sum(counted, dtype=wide)
         reduced = reduced * share.astype(losses.dtype)
     return reduced
+
+
+_cross_entropy = lax.composite(_cross_entropy_of, "nn.cross_entropy")
 
 
 def mse_loss(prediction: Array, target: Array, reduction: str = "mean") -> Array:
@@ -97,7 +108,14 @@ def mse_loss(prediction: Array, target: Array, reduction: str = "mean") -> Array
             "nn.mse_loss: expected prediction and target of one shape; "
             f"got {tuple(prediction.shape)} and {tuple(target.shape)}."
         )
+    return _mse_loss(prediction, target, reduction=reduction)
+
+
+def _mse_loss_of(prediction: Array, target: Array, *, reduction: str) -> Array:
     return _reduce("mse_loss", fnp.square(prediction - target), reduction)
+
+
+_mse_loss = lax.composite(_mse_loss_of, "nn.mse_loss")
 
 
 def _reduce(name: str, loss: Array, reduction: str) -> Array:

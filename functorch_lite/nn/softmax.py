@@ -94,11 +94,17 @@ def logsumexp(x: Array, axis: Axes = None, keepdims: bool = False) -> Array:
 
     Source: ``jax.nn.logsumexp``.
     """
-    peak = fl.stop_gradient(fnp.max(x, axis=axis, keepdims=True))
-    # inf - inf would be NaN.
-    peak = fnp.where(fnp.isfinite(peak), peak, 0)
-    total = fnp.sum(fnp.exp(x - peak), axis=axis, keepdims=True)
-    out = fnp.log(total) + peak
+    out = _logsumexp(x, axis=axis)
     if keepdims:
         return out
     return fnp.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
+
+
+def _logsumexp_of(x: Array, *, axis: Axes) -> Array:
+    peak = fl.stop_gradient(fnp.max(x, axis=axis, keepdims=True))
+    # inf - inf would be NaN.
+    peak = fnp.where(fnp.isfinite(peak), peak, 0)
+    return fnp.log(fnp.sum(fnp.exp(x - peak), axis=axis, keepdims=True)) + peak
+
+
+_logsumexp = lax.composite(_logsumexp_of, "nn.logsumexp")

@@ -303,9 +303,15 @@ erfc = elementwise(
     kinds="f",
     code="erfc({0})",
 )
+
+
+def _erfinv(xp: Any, x: Any) -> Any:
+    return xp.copysign(_special("erfinv")(xp, x), x)  # SciPy loses the sign of zero
+
+
 erfinv = elementwise(
     "erfinv",
-    _special("erfinv"),
+    half_safe(_erfinv),
     (lambda t, ans: mul(t, scale(exp(square(ans)), 1.0 / _TWO_OVER_ROOT_PI)),),
     kinds="f",
     domain=(-0.9, 0.9),

@@ -302,6 +302,50 @@ def derivatives(n):
     return f, (normal((n, n)) / n, normal((4, n), key=1), normal((n,), key=2))
 
 
+def stacks(n):
+    """Reverse mode through loops of unknown length inside other loops: stacks inside stacks."""
+
+    def settle(x):
+        def step(s):
+            return s[0] + 1, s[1] * 0.7 + fnp.sin(s[1]) * 0.1
+
+        return lax.while_loop(lambda s: fnp.max(fnp.abs(s[1])) > 0.3, step, (0, x))
+
+    def rows(w, x):
+        def step(c, row):
+            k, y = settle(c * w + row)
+            return fnp.tanh(y + c * 0.1), fnp.sum(y) * k
+
+        c, sums = lax.scan(step, w, x)
+        return fnp.sum(c * c) + fnp.sum(sums)
+
+    def chosen(w, x):
+        def step(c, row):
+            settled, waved = lambda v: settle(v * w)[1], lambda v: fnp.sin(v * w)
+            y = lax.cond(fnp.sum(row) > 0, settled, waved, c + row)
+            return y, fnp.sum(y)
+
+        c, sums = lax.scan(step, w, x, reverse=True)
+        return fnp.sum(c * c) + fnp.sum(sums**2)
+
+    def thrice(w, x):
+        def outer(s):
+            def middle(t):
+                return t[0] + 1, settle(t[1] + x[t[0]])[1] * w
+
+            return s[0] + 1, lax.while_loop(lambda t: t[0] < s[0], middle, (0, s[1]))[1] + w
+
+        return fnp.sum(lax.while_loop(lambda s: s[0] < 4, outer, (0, w))[1])
+
+    def f(w, x):
+        both = [fl.grad(g, argnums=(0, 1)) for g in (rows, chosen, thrice)]
+        lanes = [fl.vmap(g, (None, 0))(w, fnp.stack([x, x * 0.5])) for g in both]
+        length = fl.grad(lambda w, x: sum(fnp.sum(g * g) for g in both[1](w, x)))
+        return [g(w, x) for g in both], lanes, length(w, x)
+
+    return f, (normal((n,)) * 0.5 + 1, normal((4, n), key=1) * 2)
+
+
 FAMILIES = {
     "reductions of columns": lambda n: reductions(n, 0),
     "reductions of rows": lambda n: reductions(n, 1),
@@ -309,5 +353,5 @@ FAMILIES = {
     "products": products, "batched products": batched_products, "gathers": gathers, "pads": pads,
     "concatenations": concatenations, "reshapes": reshapes, "updates": updates,
     "scatters": scatters, "cumulatives": cumulatives, "windows": windows, "loops": loops,
-    "scalars": scalars, "derivatives": derivatives,
+    "scalars": scalars, "derivatives": derivatives, "stacks": stacks,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from functorch_lite.compile.steps import (
     Copy,
     Free,
     Host,
+    Keep,
     Launch,
     Multiply,
     Point,
@@ -130,9 +131,10 @@ class PlanRunner:
 
     def point(self, step, counter):
         at = step.offset + (step.stride * counter if step.stride else 0)
-        if step.source.kind == "tape":
-            tape = self.tapes[step.source]
-            self.places[step.out] = Place(tape[counter])
+        if step.out.kind == "tape":
+            self.tapes[step.out] = self.tapes[step.source][counter]
+        elif step.source.kind == "tape":
+            self.places[step.out] = Place(self.tapes[step.source][counter])
         else:
             place = self.places[step.source]
             self.places[step.out] = Place(place.memory, place.offset + at)
@@ -164,12 +166,20 @@ class PlanRunner:
         self.tapes[step.tape] = []
 
     def push(self, step, counter):
+        if step.source.kind == "tape":
+            self.tapes[step.tape].append(self.tapes.pop(step.source))
+            return
         n = step.source.nbytes
         self.tapes[step.tape].append(self.places[step.source].array(np.dtype(np.uint8), n).copy())
 
+    def keep(self, step, counter):
+        self.tapes[step.tape][counter] = self.tapes.pop(step.source)
+
     def reserve(self, step, counter):
+        count = step.count if isinstance(step.count, int) else len(self.tapes[step.count])
+        nested, n = step.like.kind == "tape", step.like.nbytes
         self.tapes[step.tape] = [
-            np.full(step.like.nbytes, GARBAGE, np.uint8) for _ in self.tapes[step.other]
+            [] if nested else np.full(n, GARBAGE, np.uint8) for _ in range(count)
         ]
 
 
@@ -183,7 +193,8 @@ def _while(self, step, counter):
 
 setattr(PlanRunner, "while", _while)
 STEPS = {
-    Branch, Clear, Copy, Free, Host, Launch, Multiply, Point, Push, Repeat, Reserve, Swap, While
+    Branch, Clear, Copy, Free, Host, Keep, Launch, Multiply, Point, Push, Repeat, Reserve, Swap,
+    While,
 }  # fmt: skip
 
 

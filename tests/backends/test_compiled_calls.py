@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 import pytest
+from memory_in_use import STATM, needs_statm, resident
 
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
@@ -19,15 +20,6 @@ from functorch_lite.backends.cpu import objects
 from functorch_lite.driver import programs
 
 pytest.importorskip("llvmlite.binding")
-
-STATM = "/proc/self/statm"
-
-
-def resident():
-    """Bytes of memory that the process uses, where the system tells."""
-    gc.collect()
-    with open(STATM) as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def run_script(text, timeout=120):
@@ -164,7 +156,7 @@ def test_many_shapes_leave_bounded_caches(monkeypatch):
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not os.path.exists(STATM), reason="needs /proc")
+@needs_statm
 def test_two_thousand_shapes_leave_bounded_memory(monkeypatch):
     check_shapes(600, monkeypatch)
     before = resident()

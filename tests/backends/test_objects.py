@@ -11,6 +11,7 @@ import weakref
 
 import numpy as np
 import pytest
+from memory_in_use import needs_statm, resident
 
 from functorch_lite.backends.cpu import counters, emit, machine, objects
 
@@ -381,20 +382,13 @@ def test_statistics_add_up():
 
 
 @pytest.mark.long
+@needs_statm
 def test_two_thousand_programs_do_not_fill_the_memory(monkeypatch):
-    if not sys.platform.startswith("linux"):
-        pytest.skip("reads /proc")
     monkeypatch.setenv("FUNCTORCH_LITE_CACHE_DIR", "")
     monkeypatch.setattr(objects, "_MEMORY_BYTES", 1 << 20)
-
-    def resident():
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
     sizes = []
     for k in range(2000):
         objects.load_many([scale(f"program{k}_{part}", k + part / 8) for part in range(3)], level=1)
         if k % 500 == 499:
-            gc.collect()
             sizes.append(resident())
     assert sizes[-1] - sizes[1] < 8 << 20

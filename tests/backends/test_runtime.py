@@ -184,66 +184,6 @@ def test_switch_clamps(index):
     assert out.tolist() == [10 * min(max(index, 0), 2)]
 
 
-def test_tape_keeps_what_was_pushed():
-    steps, width = 3000, 3  # beyond the first room, several times
-    code = Code()
-    i, tape = code.register(), code.tape()
-    push, pop = code.here(), None
-    code.ptr(2, 0, i, 8)
-    code.tpush(tape, 2, 8 * width)
-    code.addr(i, 1)
-    code.jlt(i, steps, push)
-    pop = code.here()
-    code.addr(i, -1)
-    code.tptr(2, tape, i, 8 * width)
-    code.ptr(3, 1, i, 8 * width)
-    code.copy(3, 2, 8 * width)
-    code.jge(i, 1, pop)
-    code.tfree(tape)
-    x, out = np.arange(steps + width, dtype=np.float64), np.zeros((steps, width))
-    made = program(code, 1, 1, free=2)
-    for _ in range(2):
-        out[:] = 0
-        made.run((x,), (out,))
-        expected = np.lib.stride_tricks.sliding_window_view(x, width)[:steps]
-        np.testing.assert_array_equal(out, expected)
-
-
-def test_tape_of_elements_without_bytes():
-    code = Code()
-    i, tape = code.register(), code.tape()
-    again = code.here()
-    code.tpush(tape, 0, 0)
-    code.addr(i, 1)
-    code.jlt(i, 10000, again)
-    code.storer(1, tape + 1)
-    out = words(0)
-    program(code, 1, 1).run((words(),), (out,))
-    assert out.tolist() == [10000]
-
-
-def test_a_tape_too_large_is_a_memory_error():
-    code = Code()
-    code.tpush(code.tape(), 0, 2**60)
-    with pytest.raises(MemoryError):
-        program(code, 1).run((words(1),), ())
-
-
-def test_tapes_are_freed_when_a_program_stops():
-    code = Code()
-    tape = code.tape()
-    code.tpush(tape, 0, 8)
-    code.host(0)
-    seen = []
-    made = program(code, 1, host=lambda id_, slots: seen.append(slots) or True)
-    block = native().arenas.acquire(made.block_bytes)
-    assert made.run((words(1),), (), block) == Status.STOPPED
-    registers = (ctypes.c_int64 * 3).from_address(block + 8)
-    assert list(registers) == [0, 0, 0]
-    assert seen == [block]
-    native().arenas.release(block)
-
-
 def test_host_gets_its_id_and_the_slots():
     calls = []
 

@@ -10,6 +10,7 @@ import pytest
 
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
+from functorch_lite import errors
 from functorch_lite.errors import DonatedError
 
 SMALL, LARGE = 100, 40_000  # the memory of large results comes from a pool
@@ -84,6 +85,23 @@ def test_positions_count_arguments_not_leaves(options, f, place):
     args[place] = x
     assert np.array_equal(fl.jit(f, **options)(*args), np.arange(SMALL) + 2)
     assert is_gone(x)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"donate_argnums": 2}, "donate_argnums has 2, but .* takes 2 positional arguments"),
+        ({"donate_argnums": (0, -3)}, "donate_argnums has -3"),
+        ({"donate_argnums": -1, "static_argnames": "n"}, "argument 1 .* static and donated"),
+        ({"donate_argnums": 0, "static_argnums": -2}, "argument 0 .* static and donated"),
+    ],
+)
+def test_positions_that_cannot_be_donated(options, said):
+    def f(x, n):
+        return x + n
+
+    with pytest.raises(errors.TransformError, match=said):
+        fl.jit(f, **options)
 
 
 def test_none_and_empty_arguments_shift_nothing():

@@ -11,9 +11,9 @@ import pytest
 
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
-from functorch_lite import errors
+from functorch_lite import errors, nn
 from functorch_lite.core.op import REGISTRY
-from functorch_lite.driver import eager
+from functorch_lite.driver import eager, jitted
 
 composites = importlib.import_module("functorch_lite.lax.composite")
 LARGE = eager.ELEMENTS + 7
@@ -23,8 +23,6 @@ UNIT = ("asin", "acos", "atanh", "erfinv")
 # SciPy's erfc is itself up to 31 last places away from the true value for operands below 1 (more
 # above), and logaddexp of what cancels has no relative accuracy in either.
 LOOSE = {"erfc": 40, "logaddexp": 64}
-# SciPy's erfinv loses the sign of zero.
-NO_SIGN = ("erfinv",)
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 3e38, 1.0, -1.0, 0.5])
 
 
@@ -95,8 +93,7 @@ def test_special_values(name, monkeypatch):
     got = np.asarray(REGISTRY[name](*args))
     expected = np.asarray(by_numpy(monkeypatch, REGISTRY[name], *args))
     zero = expected == 0
-    if name not in NO_SIGN:
-        assert np.array_equal(np.signbit(got[zero]), np.signbit(expected[zero]))
+    assert np.array_equal(np.signbit(got[zero]), np.signbit(expected[zero]))
     assert last_places(got, expected) <= LOOSE.get(name, 4)
 
 
@@ -277,6 +274,46 @@ def test_composites_under_transforms(rng):
             (op, plain),
         ):
             assert np.allclose(f(x), g(x), rtol=1e-4, atol=1e-5)
+
+
+def trained(x, target):
+    layer = nn.BatchNorm(6)
+    params, state = layer.init(None)
+    return layer.apply(params, x, state, train=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "f"),
+    [
+        ("softmax", lambda x, t: nn.softmax(x, axis=1)),
+        ("log_softmax", lambda x, t: nn.log_softmax(x, axis=(1, 2))),
+        ("logsumexp", lambda x, t: nn.logsumexp(x * 100, axis=-1)),
+        ("logsumexp of all", lambda x, t: nn.logsumexp(-x * fnp.inf, keepdims=True)),
+        ("mse", lambda x, t: nn.mse_loss(x, fnp.sin(x))),
+        ("mse, each", lambda x, t: nn.mse_loss(x, fnp.sin(x), reduction="none")),
+        ("cross entropy", nn.cross_entropy),
+        ("cross entropy, sum", lambda x, t: nn.cross_entropy(x, t - 100, "sum", -99)),
+        ("batch norm", lambda x, t: nn.batch_norm(x, x[0, :, 0], x[1, :, 1] ** 2, eps=1e-3)),
+        ("a training layer", trained),
+    ],
+)
+def test_norms_and_losses_are_composites(monkeypatch, rng, name, f):
+    x = fnp.asarray(rng.normal(size=(20, 6, 300)).astype(np.float32))
+    target = fnp.asarray(rng.integers(0, 6, (20, 300)))
+    target = fnp.where(target == 5, -100, target)
+    if name == "cross entropy, sum":
+        target = fnp.where(target == -100, 101, target + 100)
+    expected = by_numpy(monkeypatch, f, x, target)
+    ran = []
+    call = jitted.Jitted.__call__
+    monkeypatch.setattr(
+        jitted.Jitted, "__call__", lambda *args, **kw: ran.append(args[0]) or call(*args, **kw)
+    )
+    got = f(x, target)
+    assert len(ran) == 1
+    for a, b in zip(fl.tree.leaves(got), fl.tree.leaves(expected), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_attributes_and_containers_that_cannot_be_hashed():

@@ -15,7 +15,7 @@ from functorch_lite.backends.cpu.machine import vector_bytes
 from functorch_lite.backends.cpu.objects import load_many
 from functorch_lite.backends.cpu.printer import kernel_name, print_kernel
 from functorch_lite.backends.cpu.runtime.blas import gemm_address
-from functorch_lite.backends.cpu.runtime.commands import Code
+from functorch_lite.backends.cpu.runtime.commands import TAPE_BYTES, Code
 from functorch_lite.backends.cpu.runtime.layout import Status
 from functorch_lite.backends.cpu.runtime.outputs import allocate
 from functorch_lite.backends.cpu.runtime.program import Program
@@ -27,6 +27,7 @@ from functorch_lite.compile.steps import (
     Copy,
     Free,
     Host,
+    Keep,
     Launch,
     Multiply,
     Point,
@@ -38,7 +39,9 @@ from functorch_lite.compile.steps import (
     Swap,
     While,
     all_steps,
+    depth_of,
 )
+from functorch_lite.core.aval import StackAval
 from functorch_lite.core.dtypes import float64
 from functorch_lite.core.graph import Graph, reference_program
 from functorch_lite.core.op import devices_enabled
@@ -204,7 +207,10 @@ class _Writer:
                     self.code.copy(out, step.source.number, step.source.nbytes)
                     self.work += step.source.nbytes >> 4
             elif isinstance(step, Point):
-                if step.source.kind == "tape":
+                if step.out.kind == "tape":
+                    assert counter is not None
+                    self.code.tview(self.tape(step.out), self.tape(step.source), counter)
+                elif step.source.kind == "tape":
                     assert counter is not None
                     tape = self.tape(step.source)
                     self.code.tptr(step.out.number, tape, counter, step.stride)
@@ -218,9 +224,14 @@ class _Writer:
             elif isinstance(step, Clear):
                 self.code.zero(step.out.number, step.out.nbytes)
             elif isinstance(step, Push):
-                self.code.tpush(self.tape(step.tape), step.source.number, step.source.nbytes)
+                self.push(self.tape(step.tape), step.source)
+            elif isinstance(step, Keep):
+                assert counter is not None
+                tape, source = self.tape(step.tape), self.tape(step.source)
+                nbytes, depth = element_bytes(step.source), depth_of(step.source)
+                self.code.tput(tape, counter, source, nbytes, depth)
             elif isinstance(step, Free):
-                self.code.tfree(self.tape(step.tape))
+                self.code.tfree(self.tape(step.tape), depth_of(step.tape))
             elif isinstance(step, Reserve):
                 self.reserve(step)
             elif isinstance(step, Swap):
@@ -306,20 +317,30 @@ class _Writer:
     def tape(self, slot: Slot) -> int:
         """The registers of a tape."""
         if slot not in self.tapes:
-            self.tapes[slot] = self.code.tape()
+            self.tapes[slot] = self.code.tape(depth_of(slot))
         return self.tapes[slot]
 
+    def push(self, tape: int, source: Slot) -> None:
+        """Append to a tape."""
+        if source.kind == "tape":
+            self.code.tmove(tape, self.tape(source), element_bytes(source))
+        else:
+            self.code.tpush(tape, source.number, source.nbytes)
+
     def reserve(self, step: Reserve) -> None:
-        """Append to a tape until it is as long as another."""
+        """Append to a tape until it has so many elements, or as many as another."""
         code = self.code
-        tape, other = self.tape(step.tape), self.tape(step.other)
+        tape = self.tape(step.tape)
         end = code.label()
         again = code.here()
         more = code.label()
-        code.jltr(tape + 1, other + 1, more)
+        if isinstance(step.count, int):
+            code.jlt(tape + 1, step.count, more)
+        else:
+            code.jltr(tape + 1, self.tape(step.count) + 1, more)
         code.jump(end)
         code.place(more)
-        code.tpush(tape, step.like.number, step.like.nbytes)
+        self.push(tape, step.like)
         code.jump(again)
         code.place(end)
 
@@ -379,6 +400,14 @@ class _Writer:
             self.steps(body)
             code.jump(end)
         code.place(end)
+
+
+def element_bytes(tape: Slot) -> int:
+    """Bytes of an element of a tape, itself a tape perhaps."""
+    if depth_of(tape):
+        return TAPE_BYTES
+    assert isinstance(tape.aval, StackAval)
+    return tape.aval.elem.nbytes
 
 
 _WRITABLE = 0x200

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.backends.cpu.runtime.ir import Function, Module, Value
-from functorch_lite.backends.cpu.runtime.layout import Control, Pool
-from functorch_lite.backends.cpu.runtime.vm import control, python
+from functorch_lite.backends.cpu.runtime.layout import Control, Pool, control, python
 
 __all__ = ["Arenas", "write_arenas"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["COMMANDS", "Code", "Command", "Label", "check", "listing", "split"]
+__all__ = ["COMMANDS", "Code", "TAPE_BYTES", "Command", "Label", "check", "listing", "split"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,15 @@ _LIST: list[tuple[str, ...]] = [
     ("LOADR", "r:register slot:slot"),
     ("TPUSH", "tape:tape src:slot bytes"),
     ("TPTR", "dst:slot tape:tape r:register bytes"),
-    ("TFREE", "tape:tape"),
+    ("TMOVE", "tape:tape from:tape bytes"),
+    ("TPUT", "tape:tape r:register from:tape bytes depth"),
+    ("TVIEW", "dst:tape tape:tape r:register"),
+    ("TFREE", "tape:tape depth"),
     ("POLL", ""),
 ]
 COMMANDS: dict[str, Command] = {row[0]: _command(n, *row) for n, row in enumerate(_LIST)}
+TAPE_BYTES = 24
+"""A tape as an element of another: its address, count and capacity."""
 _BY_NUMBER = {command.number: command for command in COMMANDS.values()}
 
 
@@ -88,7 +93,7 @@ class Code:
 
     Attributes:
         registers: how many registers are in use.
-        tapes: first registers of the tapes.
+        tapes: per tape, its first register and its depth: how many levels of tapes it holds.
         max_arguments: most arguments of any kernel.
         parallel: whether a command may use the thread pool.
         blas: whether there is a matrix product.
@@ -112,7 +117,7 @@ class Code:
         self._words: list[int] = []
         self._labels: list[Label] = []
         self.registers = 0
-        self.tapes: list[int] = []
+        self.tapes: list[tuple[int, int]] = []
         self.max_arguments = 0
         self.parallel = False
         self.blas = False
@@ -125,11 +130,13 @@ class Code:
         self.registers += 1
         return self.registers - 1
 
-    def tape(self) -> int:
-        """Three registers for a tape; its elements are freed when the program ends."""
+    def tape(self, depth: int = 0) -> int:
+        """Three registers for a tape (address, count, capacity); its elements are freed when the
+        program ends. A tape of depth 1 has tapes as elements, and so on.
+        """
         first = self.registers
         self.registers += 3
-        self.tapes.append(first)
+        self.tapes.append((first, depth))
         return first
 
     def label(self) -> Label:
@@ -335,9 +342,24 @@ class Code:
         """
         self.emit("TPTR", dst, tape, r, nbytes)
 
-    def tfree(self, tape: int) -> None:
+    def tmove(self, tape: int, source: int, nbytes: int) -> None:
+        """TMOVE: append a tape, which is empty afterwards, to a tape of tapes.
+
+        Memory beyond its elements, of `nbytes` bytes each, is given back.
+        """
+        self.emit("TMOVE", tape, source, nbytes)
+
+    def tput(self, tape: int, r: int, source: int, nbytes: int, depth: int) -> None:
+        """TPUT: like TMOVE, in place of the empty or full tape of that depth in element r."""
+        self.emit("TPUT", tape, r, source, nbytes, depth)
+
+    def tview(self, dst: int, tape: int, r: int) -> None:
+        """TVIEW: tape dst = element r of a tape of tapes, which still owns the memory."""
+        self.emit("TVIEW", dst, tape, r)
+
+    def tfree(self, tape: int, depth: int = 0) -> None:
         """TFREE: empty a tape and give its memory back."""
-        self.emit("TFREE", tape)
+        self.emit("TFREE", tape, depth)
 
     def poll(self) -> None:
         """POLL: let Python handle signals now and then; belongs on every backward jump."""

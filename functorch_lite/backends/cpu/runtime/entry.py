@@ -10,8 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from functorch_lite.backends.cpu.runtime.ir import Function, Module, Value
-from functorch_lite.backends.cpu.runtime.layout import Control, Descriptor, Flag, Pool, Status
-from functorch_lite.backends.cpu.runtime.vm import control, python
+from functorch_lite.backends.cpu.runtime.layout import (
+    Control,
+    Descriptor,
+    Flag,
+    Pool,
+    Status,
+    control,
+    python,
+)
 
 __all__ = ["ArrayLayout", "write_enter"]
 

@@ -14,8 +14,7 @@ from functorch_lite.backends.cpu.runtime.gemm_piece import (
     write_gemm_piece,
 )
 from functorch_lite.backends.cpu.runtime.ir import Function, Module, Value
-from functorch_lite.backends.cpu.runtime.layout import Control, Pool, Product
-from functorch_lite.backends.cpu.runtime.vm import control
+from functorch_lite.backends.cpu.runtime.layout import Control, Pool, Product, control
 
 __all__ = ["write_gemm"]
 

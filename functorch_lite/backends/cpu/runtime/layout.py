@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["Control", "Descriptor", "Flag", "Pool", "Product", "Status", "control_functions"]
+from functorch_lite.backends.cpu.runtime.ir import Function, Value
+
+__all__ = [
+    "Control",
+    "Descriptor",
+    "Flag",
+    "Pool",
+    "Product",
+    "Status",
+    "control",
+    "control_functions",
+    "python",
+]
 
 
 class Status(IntEnum):
@@ -131,3 +143,14 @@ class Pool(IntEnum):
     CLAIMS = 144  # one line of 8 words per piece
     MAX_THREADS = 256
     SIZE = CLAIMS + 8 * MAX_THREADS
+
+
+def control(table: Value, which: Control) -> Value:
+    """A pointer out of the control table."""
+    return table.word(which).load("ptr")
+
+
+def python(f: Function, table: Value, result: str, name: str, *arguments: Value) -> Value:
+    """Call a function of Python's C API."""
+    index = Control.PYTHON + control_functions().index(name)
+    return f.call(result, table.word(index).load("ptr"), *arguments)

@@ -16,8 +16,7 @@ import os
 import platform
 
 from functorch_lite.backends.cpu.runtime.ir import Function, Module, Value
-from functorch_lite.backends.cpu.runtime.layout import Control, Pool
-from functorch_lite.backends.cpu.runtime.vm import control
+from functorch_lite.backends.cpu.runtime.layout import Control, Pool, control
 
 __all__ = ["write_pool", "write_ticks"]
 

@@ -136,7 +136,8 @@ class Program:
             Descriptor.BLOCK_BYTES: self.block_bytes,
         }
         addresses = [array.ctypes.data for array in constants]
-        tail = [*addresses, *arena, *code.tapes]
+        tapes = [first | depth << 32 for first, depth in code.tapes]
+        tail = [*addresses, *arena, *tapes]
         table = np.zeros(Descriptor.SIZE + len(tail), np.int64).view(_Table)
         table[list(head)] = list(head.values())
         table[Descriptor.SIZE :] = tail

@@ -19,27 +19,21 @@ from functorch_lite.backends.cpu.runtime.layout import (
     Flag,
     Pool,
     Status,
-    control_functions,
+    control,
+    python,
+)
+from functorch_lite.backends.cpu.runtime.tapes import (
+    TAPE_COMMANDS,
+    free_tapes,
+    write_free_tape,
 )
 
-__all__ = ["control", "python", "write_execute"]
+__all__ = ["Machine", "write_execute"]
 
 _MOST_POLLS = 16
-_FIRST_TAPE_BYTES = 4096
 
 
-def control(table: Value, which: Control) -> Value:
-    """A pointer out of the control table."""
-    return table.word(which).load("ptr")
-
-
-def python(f: Function, table: Value, result: str, name: str, *arguments: Value) -> Value:
-    """Call a function of Python's C API."""
-    index = Control.PYTHON + control_functions().index(name)
-    return f.call(result, table.word(index).load("ptr"), *arguments)
-
-
-class _Machine:
+class Machine:
     """What the writers of the single commands share."""
 
     def __init__(self, f: Function) -> None:
@@ -117,8 +111,9 @@ def write_execute(module: Module) -> None:
     outputs are filled, and answers a `Status`; `ERROR` with an exception set. Python's lock is held
     before and after.
     """
+    write_free_tape(module)
     f = module.function("execute", "i64", {"descriptor": "ptr", "arena": "ptr"}, exported=True)
-    vm = _Machine(f)
+    vm = Machine(f)
     _fill_tables(vm)
     blas = (vm.flags & Flag.BLAS).differs(0)
     with f.if_((vm.flags & Flag.RELEASE).differs(0)):
@@ -153,8 +148,7 @@ def write_execute(module: Module) -> None:
     f.go(fetch)
 
     f.start(vm.stop)
-    with f.count(vm.tapes) as i:
-        _free_tape(vm, vm.registers.word(_tape_list(vm).word(i).load()))
+    free_tapes(vm)
     with f.if_(blas):
         f.call("void", "blas_leave", vm.control)
     with f.if_(vm.thread.get().differs(0)):
@@ -165,12 +159,7 @@ def write_execute(module: Module) -> None:
     f.give(vm.status.get())
 
 
-def _tape_list(vm: _Machine) -> Value:
-    behind = vm.field(Descriptor.CONSTANTS) + vm.field(Descriptor.ARENA)
-    return vm.descriptor.word(behind + Descriptor.SIZE)
-
-
-def _fill_tables(vm: _Machine) -> None:
+def _fill_tables(vm: Machine) -> None:
     f = vm.f
     constants = vm.field(Descriptor.CONSTANTS)
     first = vm.field(Descriptor.INPUTS) + vm.field(Descriptor.OUTPUTS)
@@ -186,11 +175,11 @@ def _fill_tables(vm: _Machine) -> None:
         vm.registers.word(i).store(0)
 
 
-def _end(vm: _Machine) -> None:
+def _end(vm: Machine) -> None:
     vm.f.go(vm.stop)
 
 
-def _kernel(vm: _Machine) -> None:
+def _kernel(vm: Machine) -> None:
     f = vm.f
     slots = vm.operands_end()
     with f.count(vm.operand("count")) as i:
@@ -214,24 +203,24 @@ def _kernel(vm: _Machine) -> None:
     f.call("void", function, vm.arguments, begin, end)
 
 
-def _gemm(vm: _Machine) -> None:
+def _gemm(vm: Machine) -> None:
     arguments = vm.control, vm.command, vm.slots, vm.gemm_context
     vm.f.call("void", "gemm", *arguments)
 
 
-def _copy(vm: _Machine) -> None:
+def _copy(vm: Machine) -> None:
     f = vm.f
     move = control(vm.control, Control.MEMMOVE)
     f.call("ptr", move, vm.buffer("dst"), vm.buffer("src"), vm.operand("bytes"))
 
 
-def _zero(vm: _Machine) -> None:
+def _zero(vm: Machine) -> None:
     f = vm.f
     fill = control(vm.control, Control.MEMSET)
     f.call("ptr", fill, vm.buffer("dst"), f.value(0, "i32"), vm.operand("bytes"))
 
 
-def _host(vm: _Machine) -> None:
+def _host(vm: Machine) -> None:
     f = vm.f
     answer = f.variable(0)
     blas = (vm.flags & Flag.BLAS).differs(0)
@@ -255,7 +244,7 @@ def _host(vm: _Machine) -> None:
         f.go(vm.stop)
 
 
-def _call(vm: _Machine, callee: Value, arguments: Value, count: int) -> Value:
+def _call(vm: Machine, callee: Value, arguments: Value, count: int) -> Value:
     """Call a Python object: 0 where it answers something false, else a `Status`."""
     f = vm.f
     call = "PyObject_Vectorcall"
@@ -270,43 +259,43 @@ def _call(vm: _Machine, callee: Value, arguments: Value, count: int) -> Value:
     return answer.get()
 
 
-def _setr(vm: _Machine) -> None:
+def _setr(vm: Machine) -> None:
     vm.register("r").store(vm.operand("value"))
 
 
-def _addr(vm: _Machine) -> None:
+def _addr(vm: Machine) -> None:
     vm.register("r").store(vm.register("r").load() + vm.operand("value"))
 
 
-def _movr(vm: _Machine) -> None:
+def _movr(vm: Machine) -> None:
     vm.register("r").store(vm.register("from").load())
 
 
-def _addrr(vm: _Machine) -> None:
+def _addrr(vm: Machine) -> None:
     vm.register("r").store(vm.register("r").load() + vm.register("from").load())
 
 
-def _jump(vm: _Machine) -> None:
+def _jump(vm: Machine) -> None:
     vm.at.set(vm.operand("target"))
 
 
-def _jlt(vm: _Machine) -> None:
+def _jlt(vm: Machine) -> None:
     vm.jump_if(vm.register("r").load() < vm.operand("value"), "target")
 
 
-def _jltr(vm: _Machine) -> None:
+def _jltr(vm: Machine) -> None:
     vm.jump_if(vm.register("r").load() < vm.register("than").load(), "target")
 
 
-def _jge(vm: _Machine) -> None:
+def _jge(vm: Machine) -> None:
     vm.jump_if(vm.register("r").load() >= vm.operand("value"), "target")
 
 
-def _jz8(vm: _Machine) -> None:
+def _jz8(vm: Machine) -> None:
     vm.jump_if(vm.buffer("slot").load("i8").equals(0), "target")
 
 
-def _switch(vm: _Machine) -> None:
+def _switch(vm: Machine) -> None:
     last = vm.operand("count") - 1
     chosen = vm.buffer("slot").load()
     chosen = (chosen < 0).choose(0, chosen)
@@ -314,67 +303,30 @@ def _switch(vm: _Machine) -> None:
     vm.at.set(vm.operands_end().word(chosen).load())
 
 
-def _ptr(vm: _Machine) -> None:
+def _ptr(vm: Machine) -> None:
     step = vm.register("r").load() * vm.operand("stride") + vm.operand("offset")
     vm.slot("dst").store(vm.buffer("base").at(step))
 
 
-def _movp(vm: _Machine) -> None:
+def _movp(vm: Machine) -> None:
     vm.slot("dst").store(vm.buffer("src"))
 
 
-def _swapp(vm: _Machine) -> None:
+def _swapp(vm: Machine) -> None:
     a, b = vm.buffer("a"), vm.buffer("b")
     vm.slot("a").store(b)
     vm.slot("b").store(a)
 
 
-def _storer(vm: _Machine) -> None:
+def _storer(vm: Machine) -> None:
     vm.buffer("slot").store(vm.register("r").load())
 
 
-def _loadr(vm: _Machine) -> None:
+def _loadr(vm: Machine) -> None:
     vm.register("r").store(vm.buffer("slot").load())
 
 
-def _tpush(vm: _Machine) -> None:
-    f = vm.f
-    tape = vm.register("tape")
-    nbytes = vm.operand("bytes")
-    count, capacity = tape.word(1).load(), tape.word(2).load()
-    with f.if_(count >= capacity):
-        # Elements without bytes are counted like the others.
-        step = (nbytes > 0).choose(nbytes, 1)
-        first = f.value(_FIRST_TAPE_BYTES) // step + 1
-        wanted = (capacity > 0).choose(capacity * 2, first)
-        old = tape.load("ptr")
-        grown = python(f, vm.control, "ptr", "PyMem_RawRealloc", old, wanted * step)
-        with f.if_(grown.equals(0)):
-            vm.fail(Status.MEMORY)
-        tape.store(grown)
-        tape.word(2).store(wanted)
-    move = control(vm.control, Control.MEMMOVE)
-    f.call("ptr", move, tape.load("ptr").at(count * nbytes), vm.buffer("src"), nbytes)
-    tape.word(1).store(count + 1)
-
-
-def _tptr(vm: _Machine) -> None:
-    step = vm.register("r").load() * vm.operand("bytes")
-    vm.slot("dst").store(vm.register("tape").load("ptr").at(step))
-
-
-def _tfree(vm: _Machine) -> None:
-    _free_tape(vm, vm.register("tape"))
-
-
-def _free_tape(vm: _Machine, tape: Value) -> None:
-    with vm.f.if_(tape.load().differs(0)):
-        python(vm.f, vm.control, "void", "PyMem_RawFree", tape.load("ptr"))
-    for i in range(3):
-        tape.word(i).store(0)
-
-
-def _poll(vm: _Machine) -> None:
+def _poll(vm: Machine) -> None:
     f = vm.f
     left = vm.polls.get() - 1
     vm.polls.set(left)
@@ -402,7 +354,7 @@ def _poll(vm: _Machine) -> None:
             f.go(vm.stop)
 
 
-_WRITERS: dict[str, Callable[[_Machine], None]] = {
+_WRITERS: dict[str, Callable[[Machine], None]] = {
     "END": _end,
     "KERNEL": _kernel,
     "GEMM": _gemm,
@@ -424,8 +376,6 @@ _WRITERS: dict[str, Callable[[_Machine], None]] = {
     "SWAPP": _swapp,
     "STORER": _storer,
     "LOADR": _loadr,
-    "TPUSH": _tpush,
-    "TPTR": _tptr,
-    "TFREE": _tfree,
     "POLL": _poll,
+    **TAPE_COMMANDS,
 }
