@@ -3,6 +3,7 @@
     python -m benchmarks                        everything that is installed
     python -m benchmarks --quick                a few minutes
     python -m benchmarks --rows 'mlp_*,gpt_adamw' --peers jax,torch
+    python -m benchmarks --shim                 functorch_lite.torch beside PyTorch
     python -m benchmarks --list                 the rows
 
 Figures are medians over rounds; ours/best below 1 is ahead of the best peer; "unsteady" marks rows
@@ -36,6 +37,7 @@ def arguments(given: list[str] | None) -> tuple[argparse.Namespace, Options]:
     )
     peers = ",".join(name for name in IMPLEMENTATIONS if name != OURS)
     parser.add_argument("--rows", default="", help="names or patterns, with commas; all by default")
+    parser.add_argument("--shim", action="store_true", help="the rows shim_*, beside PyTorch eager")
     parser.add_argument("--peers", help=f"with commas, of {peers}; all by default")
     parser.add_argument("--rounds", type=int, help="7 by default, 3 with --quick")
     parser.add_argument("--quick", action="store_true", help="fewer rows, no torch.compile")
@@ -44,6 +46,8 @@ def arguments(given: list[str] | None) -> tuple[argparse.Namespace, Options]:
     parser.add_argument("--list", action="store_true", help="show the rows and end")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one request")
     options = parser.parse_args(given)
+    if options.shim:
+        options.rows, options.peers = options.rows or "shim_*", options.peers or "torch"
     default = tuple(n for n in peers.split(",") if not (options.quick and n == "compile"))
     wanted = tuple(options.peers.split(",")) if options.peers is not None else default
     if unknown := sorted(set(wanted) - {*peers.split(","), ""}):

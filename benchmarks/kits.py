@@ -60,6 +60,8 @@ class FunctionalKit:
 
     def numpy(self, x: Any) -> np.ndarray:
         """An array of the library as one of NumPy."""
+        if hasattr(x, "detach"):  # of the PyTorch-shaped package
+            return np.asarray(x.detach().numpy())
         return np.asarray(self._put(x, "cpu") if self.name == "ours" else x)
 
     def conv2d(self, x: Any, weight: Any, bias: Any) -> Any:

@@ -128,6 +128,8 @@ def gpu(monkeypatch):
 
 def test_rows_stay_on_the_device(gpu):
     for family, row in FAMILIES.items():
+        if family.startswith("shim_"):
+            continue  # whose tensors live on the CPU
         kit = kits.load("ours", "cuda")
         result = first_steps(kit, row, row.tiny, on_device(kit, row, row.tiny))[2]
         if row.calls_compared:

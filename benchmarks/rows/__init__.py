@@ -19,6 +19,7 @@ from benchmarks.rows import (
     process,
     regressions,
     scaling,
+    shim,
 )
 
 __all__ = ["ROWS", "chosen", "step_row"]
@@ -32,6 +33,7 @@ ROWS: tuple[Row, ...] = (
     *regressions.ROWS,
     *scaling.ROWS,
     *contractions.ROWS,
+    *shim.ROWS,
     *process.ROWS,
 )
 

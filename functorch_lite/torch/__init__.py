@@ -1,0 +1,188 @@
+"""PyTorch's API over functorch_lite: familiar scripts run unchanged, with the same numbers.
+
+>>> import functorch_lite.torch as torch
+>>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+
+``python -m functorch_lite.torch script.py`` runs a script that imports ``torch``;
+``install()`` makes ``import torch`` mean this package in a notebook.
+"""
+
+from math import e, inf, nan, pi
+
+from functorch_lite.torch import (
+    autograd,
+    backends,
+    cuda,
+    nn,
+    overrides,
+    random,
+    return_types,
+    storage,
+    testing,
+    utils,
+    version,
+)
+from functorch_lite.torch._core.device import device, get_default_device, set_default_device
+from functorch_lite.torch._core.dtypes import (
+    bfloat16,
+    bool,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
+    double,
+    dtype,
+    finfo,
+    float,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    iinfo,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    set_default_dtype,
+    short,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from functorch_lite.torch._core.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from functorch_lite.torch._core.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
+    strided,
+)
+from functorch_lite.torch._core.promotion import can_cast, promote_types
+from functorch_lite.torch._core.promotion import result_type as _result_type
+from functorch_lite.torch._core.public import FUNCTIONS as _FUNCTIONS
+from functorch_lite.torch._core.size import Size
+from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._object import generator as _generator  # noqa: F401  (and functions)
+from functorch_lite.torch._object import settings as _settings
+from functorch_lite.torch._object import tensor_methods as _methods  # noqa: F401  (of tensors)
+from functorch_lite.torch._object.print_options import set_printoptions
+from functorch_lite.torch._ops import everything as _ops_  # noqa: F401  (functions, methods)
+from functorch_lite.torch._scripts.install import install, uninstall
+from functorch_lite.torch._scripts.names import module_getattr as _module_getattr
+
+__all__ = [
+    "Size",
+    "Tensor",
+    "autograd",
+    "backends",
+    "bfloat16",
+    "bool",
+    "can_cast",
+    "cdouble",
+    "cfloat",
+    "channels_last",
+    "channels_last_3d",
+    "complex128",
+    "complex64",
+    "contiguous_format",
+    "cuda",
+    "device",
+    "double",
+    "dtype",
+    "e",
+    "enable_grad",
+    "finfo",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "get_default_device",
+    "get_default_dtype",
+    "half",
+    "iinfo",
+    "inf",
+    "inference_mode",
+    "install",
+    "int",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "layout",
+    "long",
+    "memory_format",
+    "nan",
+    "newaxis",
+    "nn",
+    "no_grad",
+    "overrides",
+    "pi",
+    "preserve_format",
+    "promote_types",
+    "random",
+    "result_type",
+    "return_types",
+    "set_default_device",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_printoptions",
+    "short",
+    "sparse_bsc",
+    "sparse_bsr",
+    "sparse_coo",
+    "sparse_csc",
+    "sparse_csr",
+    "storage",
+    "strided",
+    "testing",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "uninstall",
+    "utils",
+    "version",
+]
+
+__version__ = version.__version__
+newaxis = None
+
+
+def result_type(tensor1: object, tensor2: object) -> dtype:
+    """The dtype of an operation on two tensors or numbers.
+
+    >>> result_type(zeros(2, dtype=int64), 1.5)
+    torch.float32
+
+    Source: ``torch.result_type``.
+    """
+    return _result_type((tensor1, tensor2))
+
+
+globals().update({name: getattr(_settings, name) for name in _settings.__all__})
+globals().update(_FUNCTIONS)
+__all__ += [*_settings.__all__, *_FUNCTIONS]
+__getattr__ = _module_getattr(globals())

@@ -1,0 +1,1 @@
+"""Tensors, the recorded graph, dtypes and devices: what operations are written in."""

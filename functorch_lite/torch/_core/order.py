@@ -1,0 +1,89 @@
+"""The order in which dimensions lie in memory: results keep that of their operands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["as_laid", "in_order", "is_dense", "iteration_order"]
+
+_ndarray = np.ndarray
+
+
+def in_order(data: Any, datas: Sequence[Any]) -> Any:
+    """A result with its dimensions in memory in the order of its operands'.
+
+    NumPy sees to that, but for dimensions that an expanded operand repeats.
+    """
+    for d in datas:
+        if not d.flags.c_contiguous and data.__class__ is _ndarray and data.ndim > 1:
+            if is_dense(d) and all(e.strides == d.strides and e.shape == d.shape for e in datas):
+                return as_laid(data, d)
+            order = iteration_order(data.shape, datas)
+            if order is None:
+                return data
+            back = order[::-1]
+            if not data.transpose(back).flags.c_contiguous:
+                return np.ascontiguousarray(data.transpose(back)).transpose(np.argsort(back))
+            return data
+    return data
+
+
+def is_dense(array: Any) -> bool:
+    """Whether the elements fill a piece of memory, each once."""
+    step = array.itemsize
+    for s, n in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
+        if s != step:
+            return False
+        step *= n
+    return True
+
+
+def as_laid(data: Any, like: Any) -> Any:
+    """Values in memory exactly as a dense array lies, dimensions of size 1 included."""
+    ratio = data.itemsize / like.itemsize
+    strides = tuple([int(s * ratio) for s in like.strides])
+    if data.shape != like.shape or data.strides == strides or not data.size:
+        return data
+    made = np.empty_like(like, data.dtype)
+    made[...] = data
+    return np.lib.stride_tricks.as_strided(made, data.shape, strides)
+
+
+def iteration_order(shape: tuple[int, ...], datas: Sequence[Any]) -> list[int] | None:
+    """The dimensions of an elementwise operation, fastest first; None if the shapes do not say."""
+    ndim = len(shape)
+    rows = []
+    for d in datas:
+        if d.ndim > ndim or any(
+            m not in (1, n) for m, n in zip(d.shape[::-1], shape[::-1], strict=False)
+        ):
+            return None
+        missing = (0,) * (ndim - d.ndim)
+        rows.append(
+            missing + tuple(0 if n == 1 else s for n, s in zip(d.shape, d.strides, strict=True))
+        )
+    order = list(range(ndim))[::-1]
+
+    def compare(a: int, b: int) -> int:
+        for row in rows:
+            if not row[a] or not row[b]:
+                continue
+            if row[a] != row[b]:
+                return -1 if row[a] < row[b] else 1
+            if shape[a] > shape[b]:
+                return 1
+        return 0
+
+    for i in range(1, ndim):
+        at = i
+        for j in range(i - 1, -1, -1):
+            found = compare(order[j], order[at])
+            if found > 0:
+                order[j], order[at] = order[at], order[j]
+                at = j
+            elif found < 0:
+                break
+    return order

@@ -1,0 +1,1 @@
+"""The tensor as a Python object: constructors, printing, pickling, parameters, generators."""

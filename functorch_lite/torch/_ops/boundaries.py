@@ -1,0 +1,122 @@
+"""Where values lie among sorted boundaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.torch._core import dtypes
+from functorch_lite.torch._core.public import public, put_out
+from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.axes import rows
+from functorch_lite.torch._ops.sorting import comparable
+
+__all__ = ["bucketize", "searchsorted"]
+
+
+def _search(name: str, boundaries: Any, values: Any, right: bool, narrow: bool) -> Tensor:
+    """Where values would be inserted into sorted raw boundaries."""
+    if boundaries.ndim == 1 or values.ndim == 0:
+        keys = comparable(boundaries.reshape(-1))
+        data = np.searchsorted(keys, comparable(values), "right" if right else "left")
+    else:
+        data = np.empty(values.shape, np.int64)
+        lines = boundaries.reshape(-1, boundaries.shape[-1])
+        wanted = np.ascontiguousarray(values).reshape(-1, values.shape[-1])
+        target = data.reshape(-1, values.shape[-1])
+        for i, line in enumerate(lines):
+            target[i] = np.searchsorted(
+                comparable(line), comparable(wanted[i]), "right" if right else "left"
+            )
+    return make(rows(np.asarray(data)).astype(np.int32 if narrow else np.int64))
+
+
+@public(methods=False)
+def searchsorted(
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+    side: Any = None, sorter: Any = None, out: Any = None,
+) -> Tensor:  # fmt: skip
+    """Where values would be inserted into sorted lines to keep these sorted.
+
+    Args:
+        sorted_sequence: one line, or one per line of the values.
+        input: values, or a number.
+        out_int32: whether the result is int32 instead of int64.
+        right: whether values go behind those that equal them.
+        side: ``left`` or ``right``, which says the same.
+        sorter: the order of lines that are not sorted.
+
+    Raises:
+        RuntimeError: the sizes do not fit, or ``side`` contradicts ``right``.
+
+    >>> import functorch_lite.torch as torch
+    >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 4]))
+    tensor([1, 2])
+
+    Source: ``torch.searchsorted``.
+    """
+    boundaries = sorted_sequence._np
+    values = input._np if isinstance(input, Tensor) else np.asarray(input)
+    place = "torch.searchsorted(): "
+    if side is not None and side not in ("left", "right"):
+        raise RuntimeError(f"{place}side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError(
+            f"{place}side and right can't be set to opposites, got side of left while right was "
+            "True"
+        )
+    if not boundaries.ndim:
+        raise RuntimeError(
+            f"{place}boundaries tensor should have positive dimension, but got 0 dimension"
+        )
+    if boundaries.ndim != 1 and (
+        boundaries.ndim != values.ndim or boundaries.shape[:-1] != values.shape[:-1]
+    ):
+        raise RuntimeError(
+            f"{place}boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(boundaries.shape)} and input value tensor {list(values.shape)}"
+        )
+    if sorter is not None:
+        if sorter._np.shape != boundaries.shape:
+            raise RuntimeError(
+                f"{place}boundary and sorter must have the same size, but got boundary tensor "
+                f"{list(boundaries.shape)}and got sorter tensor {list(sorter._np.shape)}"
+            )
+        if sorter.dtype is not dtypes.int64:
+            raise RuntimeError(
+                f"{place}sorter must be a tensor of long dtype but got dtype "
+                f"{sorter.dtype.scalar_name}"
+            )
+        boundaries = np.take_along_axis(boundaries, sorter._np, -1)
+    made = _search(place, boundaries, values, right or side == "right", out_int32)
+    if out is None:
+        return made
+    put_out(out, made)
+    return out
+
+
+@public(methods=False, out=True)
+def bucketize(
+    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+) -> Tensor:
+    """Between which boundaries values lie.
+
+    Args:
+        input: values, or a number.
+        boundaries: one sorted line.
+        out_int32: whether the result is int32 instead of int64.
+        right: whether values that equal a boundary count to the bucket behind it.
+
+    Raises:
+        RuntimeError: the boundaries are not one line.
+
+    Source: ``torch.bucketize``.
+    """
+    if boundaries._np.ndim != 1:
+        raise RuntimeError(
+            f"boundaries tensor must be 1 dimension, but got dim({boundaries._np.ndim})"
+        )
+    values = input._np if isinstance(input, Tensor) else np.asarray(input)
+    return _search("", boundaries._np, values, right, out_int32)

@@ -1,0 +1,260 @@
+"""What all functions that write at places share: numbers, nodes that keep tensors, writing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.torch._core import dtypes
+from functorch_lite.torch._core.dtypes import FROM_NP
+from functorch_lite.torch._core.dtypes import dtype as DType
+from functorch_lite.torch._core.inplace import bump, check_inplace, rebase
+from functorch_lite.torch._core.node import Saved, freed_error, save
+from functorch_lite.torch._core.op import FormulaNode, _edges, before, wants_grad
+from functorch_lite.torch._core.tensor import Tensor, make, version
+from functorch_lite.torch._ops.copying import dense_copy
+
+__all__ = ["SavingNode", "as_value", "keeping", "no_overlap", "saving", "write_at", "write_copy"]
+
+
+# ----------------------------------------------------------------------------------------- nodes
+class SavingNode(FormulaNode):
+    """A node whose formula also needs tensors: ``formula(g, *saved) -> gradients``.
+
+    Attributes:
+        saved: the tensors, which may not have been written to when it runs.
+    """
+
+    __slots__ = ("saved",)
+
+    saved: Sequence[Saved]
+
+    def backward(self, grads: list[Tensor | None]) -> Sequence[Tensor | None]:
+        g = grads[0]
+        if g is None:
+            return [None] * len(self.edges)
+        if self.freed:
+            raise freed_error()
+        found = self.formula(g, *[s.get(self) for s in self.saved])
+        return found if isinstance(found, (tuple, list)) else (found,)
+
+    def release(self) -> None:
+        self.freed = True
+        self.saved = ()
+
+
+class _Refusing(SavingNode):
+    """A node of an operation that PyTorch cannot differentiate, either."""
+
+    __slots__ = ()
+
+    def name(self) -> str:
+        return "torch::autograd::NotImplemented"
+
+
+_Refusing.__name__ = _Refusing.__qualname__ = "NotImplemented"
+
+
+def refusal(what: str) -> Callable[..., Any]:
+    """A gradient that fails.
+
+    Args:
+        what: the name of the operation.
+    """
+
+    def backward(*grads: Any) -> Any:
+        raise RuntimeError(f"derivative for aten::{what} is not implemented")
+
+    return backward
+
+
+_classes: dict[str, type[SavingNode]] = {"NotImplemented": _Refusing}
+
+
+def saving(
+    name: str, operands: Sequence[Any], saved: Sequence[Tensor], fn: Callable[..., Any]
+) -> SavingNode:
+    """A node of that name; ``fn`` must not hold a result of it."""
+    found = _classes.get(name)
+    if found is None:
+        found = _classes[name] = type(name, (SavingNode,), {"__slots__": ()})
+    node = found(_edges(operands))
+    node.formula = fn
+    node.saved = [save(t) for t in saved]
+    return node
+
+
+def keeping(
+    data: Any, name: str, operands: Sequence[Any], saved: Sequence[Tensor], fn: Callable[..., Any]
+) -> Tensor:
+    """A result, with its node if an operand is recorded.
+
+    Args:
+        data: the raw result, in memory of its own.
+    """
+    out = make(data)
+    if out._np.dtype.kind in "fcV" and wants_grad(operands):
+        node = saving(name, operands, saved, fn)
+        node.metas.append((out._np.shape, out._np.dtype))
+        out._fn = node
+    return out
+
+
+# --------------------------------------------------------------------------------------- writing
+def no_overlap(array: Any) -> None:
+    """Refuse to write where several elements share a place.
+
+    Raises:
+        RuntimeError: they do.
+    """
+    if not array.flags.c_contiguous:
+        for n, step in zip(array.shape, array.strides, strict=True):
+            if not step and n > 1:
+                raise RuntimeError(
+                    "unsupported operation: more than one element of the written-to tensor refers "
+                    "to a single memory location. Please clone() the tensor before performing the "
+                    "operation."
+                )
+
+
+def write_at(
+    t: Tensor,
+    others: Sequence[Any],
+    name: str,
+    backward: Callable[..., Any],
+    change: Callable[[Any], None],
+    saved: Sequence[Tensor] = (),
+    result: bool = False,
+) -> Tensor:
+    """Write into some elements of a tensor.
+
+    Args:
+        others: further operands.
+        name: of the node.
+        backward: the gradients of the tensor as it was and of the others, from that of the tensor
+            as it is, and the saved tensors.
+        change: writes into the raw values.
+        result: whether the tensor as it is then is saved, too, last.
+    """
+    operands = (t, *others)
+    recorded = t._np.dtype.kind in "fcV" and wants_grad(operands)
+    check_inplace(t, recorded)
+    if not recorded:
+        change(t._np)
+        bump(t)
+        return t
+    if result:
+        saved = [before(t) if s is t else s for s in saved]
+    node = saving(name, operands, saved, backward)
+    node.metas.append((t._np.shape, t._np.dtype))
+    change(t._np)
+    bump(t)
+    rebase(t, node)
+    if result:
+        node.saved = [*node.saved, Saved(None, t._np, version(t), 0)]
+    return t
+
+
+def write_copy(
+    t: Tensor,
+    others: Sequence[Any],
+    name: str,
+    backward: Callable[..., Any],
+    change: Callable[[Any], None],
+    saved: Sequence[Tensor] = (),
+    result: bool = False,
+    keep: bool = False,
+) -> Tensor:
+    """The same in a copy of the tensor.
+
+    Args:
+        keep: whether the copy has the order of the tensor's dimensions in memory.
+    """
+    data = dense_copy(t._np) if keep else t._np.copy("C")
+    change(data)
+    out = keeping(data, name, (t, *others), saved, backward)
+    node = out._fn
+    if result and node is not None:
+        node.saved = [*node.saved, Saved(None, data, version(out), 0)]  # type: ignore[attr-defined]
+    return out
+
+
+# --------------------------------------------------------------------------------------- numbers
+_C_NAMES = {
+    "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
+    "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+LIMITS = {
+    "float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": float(np.finfo("f4").max),
+    "float64": math.inf, "complex64": float(np.finfo("f4").max), "complex128": math.inf,
+    "float8_e4m3fn": 448.0, "float8_e5m2": 57344.0,
+}  # fmt: skip
+_INFINITE = (math.inf, -math.inf)
+
+
+def as_value(value: Any, dtype: DType, loose: bool = False) -> Any:
+    """A Python number as raw value of a dtype.
+
+    Args:
+        loose: whether half precision may overflow, as in tensors made of one number.
+
+    Raises:
+        RuntimeError: the dtype cannot hold it.
+        OverflowError: an integer of more than 64 bits.
+    """
+    cls = value.__class__
+    kind = dtype.kind
+    if kind == 2 and (cls is float or cls is int and -(2**63) <= value < 2**64):
+        if abs(value) <= LIMITS[dtype.np.name] or value in _INFINITE:
+            return dtype.np.type(value)
+    if cls is int and not -(2**63) <= value < 2**64:
+        raise OverflowError("int too big to convert")
+    if kind == 0:
+        return np.bool_(bool(value))
+    loose = loose and kind == 2 and dtype.itemsize == 2
+    if kind < 3 and isinstance(value, complex):
+        if value.imag:
+            raise _overflow(dtypes.float64 if loose else dtype)
+        value = value.real
+    if kind == 1:
+        return _integer(value, dtype)
+    largest = math.inf if loose else LIMITS[dtype.np.name]
+    for part in (value.real, value.imag):
+        if math.isfinite(part) and abs(part) > largest:
+            raise _overflow(dtype)
+    with np.errstate(over="ignore"):
+        return np.asarray(value).astype(dtype.np)[()]
+
+
+def _integer(value: Any, dtype: DType) -> Any:
+    limits = np.iinfo(dtype.np)
+    # Unsigned dtypes take negative numbers, which wrap.
+    low = limits.min if limits.min else -limits.max
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _overflow(dtype)
+    if not low <= value <= limits.max:
+        raise _overflow(dtype)
+    whole = int(value)
+    return dtype.np.type(whole + (limits.max + 1 if whole < limits.min else 0))
+
+
+def _overflow(dtype: DType) -> RuntimeError:
+    return RuntimeError(
+        f"value cannot be converted to type {_C_NAMES.get(dtype.np.name, dtype.np.name)} without "
+        "overflow"
+    )
+
+
+def raw_value(t: Tensor, value: Any, loose: bool = False) -> Any:
+    """A number, or a tensor without dimensions, as raw value of a tensor's dtype."""
+    dtype = FROM_NP[t._np.dtype]
+    if isinstance(value, Tensor):
+        found = value._np
+        with np.errstate(all="ignore"):
+            return found if found.dtype == dtype.np else found.astype(dtype.np)
+    return as_value(value, dtype, loose)

@@ -1,0 +1,1 @@
+"""Running scripts that import torch, and what is said of missing names."""

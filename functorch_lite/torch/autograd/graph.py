@@ -1,0 +1,190 @@
+"""The recorded graph: hooks on what it saves, edges, hooks on several gradients."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from functorch_lite.torch._core.grad_mode import _Context
+from functorch_lite.torch._core.node import Node, _packing, accumulator, edge_of
+from functorch_lite.torch._core.tensor import Tensor, version
+
+__all__ = [
+    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+]  # fmt: skip
+
+
+class saved_tensors_hooks(_Context):
+    """Within it, what operations save for backward goes through a pair of functions.
+
+    Args:
+        pack_hook: from a tensor to what is kept instead.
+        unpack_hook: from that back to a tensor of the same values.
+
+    Source: ``torch.autograd.graph.saved_tensors_hooks``.
+    """
+
+    def __init__(
+        self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]
+    ) -> None:
+        self.pack_hook = pack_hook
+        self.unpack_hook = unpack_hook
+
+    def __enter__(self) -> None:
+        if _refused:
+            raise RuntimeError(_refused[-1])
+        _packing.append((self.pack_hook, self.unpack_hook))
+
+    def __exit__(self, *exception: object) -> None:
+        _packing.pop()
+
+    def clone(self) -> _Context:
+        """A context like this one."""
+        return saved_tensors_hooks(self.pack_hook, self.unpack_hook)
+
+
+_refused: list[str] = []
+
+
+class disable_saved_tensors_hooks(_Context):
+    """Within it, ``saved_tensors_hooks`` is an error.
+
+    Args:
+        error_message: of that error.
+
+    Source: ``torch.autograd.graph.disable_saved_tensors_hooks``.
+    """
+
+    def __init__(self, error_message: str) -> None:
+        self.message = error_message
+
+    def __enter__(self) -> None:
+        if _packing:
+            raise RuntimeError(self.message)
+        _refused.append(self.message)
+
+    def __exit__(self, *exception: object) -> None:
+        _refused.pop()
+
+    def clone(self) -> _Context:
+        """A context like this one."""
+        return disable_saved_tensors_hooks(self.message)
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Within it, saved tensors wait on the CPU, where they are already.
+
+    Source: ``torch.autograd.graph.save_on_cpu``.
+    """
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
+        super().__init__(lambda t: t.cpu(), lambda t: t)
+
+
+class GradientEdge(NamedTuple):
+    """Where the gradient of a tensor goes. Source: ``torch.autograd.graph.GradientEdge``."""
+
+    node: Node
+    output_nr: int
+    ownership_token: Any = None
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """Where the gradient of a tensor goes.
+
+    Args:
+        tensor: one that requires a gradient.
+
+    Raises:
+        RuntimeError: it does not.
+
+    Source: ``torch.autograd.graph.get_gradient_edge``.
+    """
+    edge = edge_of(tensor)
+    if edge is None:
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require "
+            "gradients"
+        )
+    if tensor.is_leaf:
+        return GradientEdge(accumulator(tensor), 0)
+    return GradientEdge(*edge)
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Count a write to tensors. Source: ``torch.autograd.graph.increment_version``."""
+    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:  # type: ignore[union-attr]
+        version(t).count += 1
+
+
+class _Handles:
+    """Takes several hooks back at once."""
+
+    def __init__(self, handles: Sequence[Any]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        """Take the hooks back."""
+        for handle in self.handles:
+            handle.remove()
+
+    def __enter__(self) -> _Handles:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Tensor], fn: Callable[..., Any], *, mode: str = "all"
+) -> _Handles:
+    """Call a function of the gradients of several tensors.
+
+    Args:
+        tensors: whose gradients are awaited.
+        fn: ``fn(grads)`` once all have been computed; with ``any``, ``fn(grad)`` of the first.
+        mode: ``all`` or ``any``.
+
+    Raises:
+        ValueError: another mode.
+
+    Source: ``torch.autograd.graph.register_multi_grad_hook``.
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    lock = threading.Lock()
+    found: list[Tensor | None] = []
+    left = 0
+
+    def start() -> None:
+        nonlocal left
+        found[:] = [None] * len(tensors)
+        left = len(tensors)
+
+    start()
+
+    def hook_of(i: int) -> Callable[[Tensor], None]:
+        def hook(grad: Tensor) -> None:
+            nonlocal left
+            with lock:
+                if mode == "any":
+                    if left != len(tensors):
+                        return
+                    left = -1
+                else:
+                    found[i] = grad
+                    left -= 1
+                    if left:
+                        return
+            if mode == "any":
+                fn(grad)
+            else:
+                grads = list(found)
+                start()
+                fn(grads)
+
+        return hook
+
+    return _Handles([t.register_hook(hook_of(i)) for i, t in enumerate(tensors)])

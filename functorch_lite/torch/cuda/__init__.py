@@ -1,0 +1,170 @@
+"""Questions about CUDA, answered as PyTorch's CPU build answers them: tensors live on the CPU.
+
+Arrays of the functional library do run on a GPU, through CuPy; this package's tensors do not yet.
+
+Source: ``torch.cuda``.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, NoReturn
+
+__all__ = [
+    "current_device",
+    "current_stream",
+    "default_stream",
+    "device",
+    "device_count",
+    "empty_cache",
+    "get_arch_list",
+    "get_device_capability",
+    "get_device_name",
+    "get_device_properties",
+    "get_rng_state",
+    "get_rng_state_all",
+    "init",
+    "initial_seed",
+    "is_available",
+    "is_bf16_supported",
+    "is_initialized",
+    "manual_seed",
+    "manual_seed_all",
+    "max_memory_allocated",
+    "max_memory_reserved",
+    "memory_allocated",
+    "memory_reserved",
+    "memory_stats",
+    "seed",
+    "seed_all",
+    "set_device",
+    "set_rng_state",
+    "stream",
+    "synchronize",
+]
+
+
+def is_available() -> bool:
+    """Whether tensors can be put on a GPU."""
+    return False
+
+
+def device_count() -> int:
+    """How many GPUs tensors can be put on."""
+    return 0
+
+
+def is_initialized() -> bool:
+    """Whether CUDA is in use."""
+    return False
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether the GPU computes in bfloat16."""
+    return False
+
+
+def get_arch_list() -> list[str]:
+    """The architectures that kernels were built for."""
+    return []
+
+
+def refuse(*_: Any, **__: Any) -> NoReturn:
+    """What every use of a GPU meets."""
+    raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def _refusing(name: str, about: str) -> Any:
+    def f(*args: Any, **kwargs: Any) -> NoReturn:
+        refuse()
+
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = f"{about}; there is none: raises AssertionError. Source: ``torch.cuda.{name}``."
+    return f
+
+
+current_device = _refusing("current_device", "The number of the current GPU")
+get_device_name = _refusing("get_device_name", "The name of a GPU")
+get_device_capability = _refusing("get_device_capability", "The compute capability of a GPU")
+get_device_properties = _refusing("get_device_properties", "Facts about a GPU")
+synchronize = _refusing("synchronize", "Wait for a GPU")
+current_stream = _refusing("current_stream", "The current stream of a GPU")
+default_stream = _refusing("default_stream", "The default stream of a GPU")
+initial_seed = _refusing("initial_seed", "The seed of a GPU's generator")
+get_rng_state = _refusing("get_rng_state", "The state of a GPU's generator")
+set_rng_state = _refusing("set_rng_state", "Set the state of a GPU's generator")
+init = _refusing("init", "Start to use a GPU")
+set_device = _refusing("set_device", "Make a GPU the current one")
+
+
+def get_rng_state_all() -> list[Any]:
+    """The states of the generators of all GPUs."""
+    return []
+
+
+def _nothing(name: str, about: str, result: Any = None) -> Any:
+    def f(*args: Any, **kwargs: Any) -> Any:
+        return result
+
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = f"{about}. Source: ``torch.cuda.{name}``."
+    return f
+
+
+empty_cache = _nothing("empty_cache", "Give cached memory of GPUs back; there is none")
+seed = _nothing("seed", "Seed the GPU's generator; there is none")
+seed_all = _nothing("seed_all", "Seed the generators of all GPUs; there are none")
+memory_allocated = _nothing("memory_allocated", "Bytes of a GPU in use", 0)
+max_memory_allocated = _nothing("max_memory_allocated", "Most bytes of a GPU in use", 0)
+memory_reserved = _nothing("memory_reserved", "Bytes of a GPU that are cached", 0)
+max_memory_reserved = _nothing("max_memory_reserved", "Most bytes of a GPU cached", 0)
+
+
+def memory_stats(device: Any = None) -> OrderedDict[str, Any]:
+    """Statistics of a GPU's memory; none."""
+    return OrderedDict()
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the GPU's generator; without a GPU there is none, and only the seed is checked."""
+    int(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """Seed the generators of all GPUs; without a GPU only the seed is checked."""
+    int(seed)
+
+
+class device:
+    """A context in which a GPU is the current one; without a GPU it does nothing.
+
+    Args:
+        device: a device, its name or its number.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self.idx = getattr(device, "index", device)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+
+class stream:
+    """A context in which a stream is the current one; ``None`` changes nothing.
+
+    Args:
+        stream: a stream, or None.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        if stream is not None:
+            refuse()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exception: object) -> None:
+        return None
