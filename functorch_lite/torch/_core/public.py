@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,11 +24,20 @@ class _Overrides:
 
     Attributes:
         known: whether any subclass of Tensor was made that is not one of ours.
+        disabled: whether the current thread leaves them out.
     """
 
     def __init__(self) -> None:
         self.known = False
-        self.disabled = False
+        self._local = threading.local()
+
+    @property
+    def disabled(self) -> bool:
+        return getattr(self._local, "disabled", False)
+
+    @disabled.setter
+    def disabled(self, value: bool) -> None:
+        self._local.disabled = value
 
 
 overrides = _Overrides()

@@ -376,6 +376,9 @@ def _assign(target: Tensor, value: Any) -> None:
     if not isinstance(value, Tensor):
         fill_with(target, make(np.asarray(_element(value, target.dtype))), "FillBackward3")
         return
+    if not value._np.ndim and target._np.ndim:
+        fill_with(target, value, "FillBackward3")
+        return
     if value._np.shape != target._np.shape:
         value = expanded(_without_ones(value, target), target._np.shape)
     no_partial_overlap(target, value)
