@@ -15,8 +15,9 @@ from functorch_lite.torch._core.dtypes import FROM_NP, default
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import apply_inplace, ready
-from functorch_lite.torch._core.node import Saved, attach, freed_error, needs_grad, save
-from functorch_lite.torch._core.op import FormulaNode, RecordOp, _edges, wants_grad
+from functorch_lite.torch._core.keeping import keep, keep_result
+from functorch_lite.torch._core.node import attach, needs_grad
+from functorch_lite.torch._core.op import RecordOp, wants_grad
 from functorch_lite.torch._core.public import method, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make, version
 
@@ -141,30 +142,6 @@ def halved(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # ------------------------------------------------------------------------ rules written on tensors
-class RuledNode(FormulaNode):
-    """A node whose formula gets the tensors that it saved after the gradient."""
-
-    __slots__ = ("saved",)
-
-    saved: Sequence[Saved]
-
-    def backward(self, grads: list[Tensor | None]) -> Sequence[Tensor | None]:
-        g = grads[0]
-        if g is None:
-            return [None] * len(self.edges)
-        if self.freed:
-            raise freed_error()
-        found = self.formula(g, *[s.get(self) for s in self.saved])
-        return found if isinstance(found, (tuple, list)) else (found,)
-
-    def release(self) -> None:
-        self.freed = True
-        self.saved = ()
-
-
-_classes: dict[str, type[RuledNode]] = {}
-
-
 def ruled(
     name: str, data: Any, operands: Sequence[Any], rule: Callable[..., Any], result: bool = False
 ) -> Tensor:
@@ -178,15 +155,11 @@ def ruled(
     """
     out = make(data)
     if wants_grad(operands) and out._np.dtype.kind in "fcV":
-        cls = _classes.get(name)
-        if cls is None:
-            cls = _classes[name] = type(name, (RuledNode,), {"__slots__": ()})
-        node = cls(_edges(operands))
-        node.formula = rule
-        attach(out, node)
-        node.saved = (
-            [Saved(None, out._np, version(out), 0)] if result else [save(t) for t in operands]
-        )
+        node = keep(name, operands, () if result else operands, rule)
+        if result:
+            keep_result(out, node)
+        else:
+            attach(out, node)
     return out
 
 

@@ -12,41 +12,17 @@ from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import bump, check_inplace, rebase
-from functorch_lite.torch._core.node import Saved, freed_error, save
-from functorch_lite.torch._core.op import FormulaNode, _edges, before, wants_grad
+from functorch_lite.torch._core.keeping import KeepingNode, keep
+from functorch_lite.torch._core.node import Saved, save
+from functorch_lite.torch._core.op import _edges, before, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.copying import dense_copy
 
-__all__ = ["SavingNode", "as_value", "keeping", "no_overlap", "saving", "write_at", "write_copy"]
+__all__ = ["as_value", "keeping", "no_overlap", "saving", "write_at", "write_copy"]
 
 
 # ----------------------------------------------------------------------------------------- nodes
-class SavingNode(FormulaNode):
-    """A node whose formula also needs tensors: ``formula(g, *saved) -> gradients``.
-
-    Attributes:
-        saved: the tensors, which may not have been written to when it runs.
-    """
-
-    __slots__ = ("saved",)
-
-    saved: Sequence[Saved]
-
-    def backward(self, grads: list[Tensor | None]) -> Sequence[Tensor | None]:
-        g = grads[0]
-        if g is None:
-            return [None] * len(self.edges)
-        if self.freed:
-            raise freed_error()
-        found = self.formula(g, *[s.get(self) for s in self.saved])
-        return found if isinstance(found, (tuple, list)) else (found,)
-
-    def release(self) -> None:
-        self.freed = True
-        self.saved = ()
-
-
-class _Refusing(SavingNode):
+class _Refusing(KeepingNode):
     """A node of an operation that PyTorch cannot differentiate, either."""
 
     __slots__ = ()
@@ -71,19 +47,14 @@ def refusal(what: str) -> Callable[..., Any]:
     return backward
 
 
-_classes: dict[str, type[SavingNode]] = {"NotImplemented": _Refusing}
-
-
 def saving(
     name: str, operands: Sequence[Any], saved: Sequence[Tensor], fn: Callable[..., Any]
-) -> SavingNode:
+) -> KeepingNode:
     """A node of that name; ``fn`` must not hold a result of it."""
-    found = _classes.get(name)
-    if found is None:
-        found = _classes[name] = type(name, (SavingNode,), {"__slots__": ()})
-    node = found(_edges(operands))
-    node.formula = fn
-    node.saved = [save(t) for t in saved]
+    if name != "NotImplemented":
+        return keep(name, operands, saved, fn)
+    node = _Refusing(_edges(operands))
+    node.rule, node.kept = fn, [save(t) for t in saved]
     return node
 
 
@@ -154,7 +125,7 @@ def write_at(
     bump(t)
     rebase(t, node)
     if result:
-        node.saved = [*node.saved, Saved(None, t._np, version(t), 0)]
+        node.kept = [*node.kept, Saved(None, t._np, version(t), 0)]
     return t
 
 
@@ -178,7 +149,7 @@ def write_copy(
     out = keeping(data, name, (t, *others), saved, backward)
     node = out._fn
     if result and node is not None:
-        node.saved = [*node.saved, Saved(None, data, version(out), 0)]  # type: ignore[attr-defined]
+        node.kept = [*node.kept, Saved(None, data, version(out), 0)]  # type: ignore[attr-defined]
     return out
 
 
