@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.spatial import distance
 
 from functorch_lite import numpy as fnp
 from functorch_lite.core.array import Array
@@ -20,6 +19,7 @@ from functorch_lite.torch._core.large import when_large
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.op import Composite, wants_grad
 from functorch_lite.torch._core.public import method, public
+from functorch_lite.torch._core.scipy_late import distance
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import (
     add_all,

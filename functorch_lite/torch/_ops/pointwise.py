@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
@@ -17,6 +16,7 @@ from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import apply_inplace
 from functorch_lite.torch._core.op import RecordOp
 from functorch_lite.torch._core.public import public
+from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.elementwise import (
     FLOAT,

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
@@ -14,6 +13,7 @@ from functorch_lite.ops.families import const, zeros_like
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.public import method, public
+from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.arithmetic import check_divisor, undefined
 from functorch_lite.torch._ops.binary import (
@@ -233,7 +233,9 @@ _XLOGY = {
     (True, True): "XlogyBackward0", (False, True): "XlogyBackward1", (True, False): "XlogyBackward2"
 }  # fmt: skip
 _XLOGY_OPS = {
-    key: local2(node, halved(special.xlogy), _xlogy_dx, _xlogy_dy) for key, node in _XLOGY.items()
+    key: local2(node, halved(lambda x, y: special.xlogy(x, y)), _xlogy_dx, _xlogy_dy)
+    for key, node in _XLOGY.items()
+    for key, node in _XLOGY.items()
 }
 _XLOGY_TYPES = Unary("bif", "xlogy_cpu")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import write_by_formula
 from functorch_lite.torch._core.public import method, public
+from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import (
@@ -82,7 +82,7 @@ def _zeta(s: float, x: Any) -> Any:
 
 _lgamma_raw, _digamma_raw = halved(_log_gamma), halved(_digamma)
 _polygamma_raw = halved(lambda x, *, n: _polygamma(n, x))
-_i0_raw, _i1_raw = halved(special.i0), halved(special.i1)
+_i0_raw, _i1_raw = halved(lambda x: special.i0(x)), halved(lambda x: special.i1(x))
 
 
 # --------------------------------------------------------------------------------------- on tensors
