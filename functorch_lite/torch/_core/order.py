@@ -17,8 +17,10 @@ def in_order(data: Any, datas: Sequence[Any]) -> Any:
 
     NumPy sees to that, but for dimensions that an expanded operand repeats.
     """
+    if data.__class__ is not _ndarray or data.ndim < 2:
+        return data
     for d in datas:
-        if not d.flags.c_contiguous and data.__class__ is _ndarray and data.ndim > 1:
+        if not d.flags.c_contiguous:
             if is_dense(d) and all(e.strides == d.strides and e.shape == d.shape for e in datas):
                 return as_laid(data, d)
             order = iteration_order(data.shape, datas)
