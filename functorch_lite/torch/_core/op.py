@@ -220,14 +220,14 @@ class RecordOp:
         record = self.record
         count = len(operands)
         plan = record._plans.get(mask << 32 | count) or record.save_plan(mask, count)
-        keep_ans, keep_args, _ = plan
+        keep_ans, keep_args, keep_shapes = plan
         node.dtype = datas[0].dtype
         args: list[Any] = []
         for i, (t, keep) in enumerate(zip(operands, keep_args, strict=True)):
             if t.__class__ is Array:
                 args.append(t)
             elif not keep:
-                args.append(make_aval(t._np.shape, node.dtype))
+                args.append(make_aval(t._np.shape, node.dtype) if keep_shapes else None)
             elif copied and i == 0:
                 args.append(Saved(before(t), t._np.copy(), None))
             else:
