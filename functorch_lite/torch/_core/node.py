@@ -178,7 +178,8 @@ def edge_of(t: Tensor) -> Edge | None:
     fn = t._fn if t._view is None else graph_fn(t)
     if fn is not None:
         return fn, t._nr
-    return (accumulator(t), 0) if needs_grad(t) else None
+    # A view that wants a gradient only because its base does has none itself.
+    return (accumulator(t), 0) if t._rg else None
 
 
 def attach(t: Tensor, node: Node, nr: int = 0) -> Tensor:
