@@ -26,11 +26,25 @@ def in_order(data: Any, datas: Sequence[Any]) -> Any:
             order = iteration_order(data.shape, datas)
             if order is None:
                 return data
-            back = order[::-1]
-            if not data.transpose(back).flags.c_contiguous:
-                return np.ascontiguousarray(data.transpose(back)).transpose(np.argsort(back))
-            return data
+            return laid_as(data, order)
     return data
+
+
+def laid_as(data: Any, order: Sequence[int]) -> Any:
+    """Values with their dimensions in memory in an order, fastest first, without gaps."""
+    strides, step = [0] * data.ndim, data.itemsize
+    for d in order:
+        strides[d] = step
+        step *= max(data.shape[d], 1)
+    wanted = tuple(strides)
+    if data.strides == wanted or not data.size:
+        return data
+    as_strided = np.lib.stride_tricks.as_strided
+    if all(n == 1 or s == w for n, s, w in zip(data.shape, data.strides, wanted, strict=True)):
+        return as_strided(data, data.shape, wanted)
+    made = as_strided(np.empty(data.size, data.dtype), data.shape, wanted)
+    made[...] = data
+    return made
 
 
 def is_dense(array: Any) -> bool:
@@ -63,9 +77,10 @@ def iteration_order(shape: tuple[int, ...], datas: Sequence[Any]) -> list[int] |
             m not in (1, n) for m, n in zip(d.shape[::-1], shape[::-1], strict=False)
         ):
             return None
-        missing = (0,) * (ndim - d.ndim)
+        new = ndim - d.ndim
+        repeated = [n == 1 and m != 1 for n, m in zip(d.shape, shape[new:], strict=True)]
         rows.append(
-            missing + tuple(0 if n == 1 else s for n, s in zip(d.shape, d.strides, strict=True))
+            (0,) * new + tuple(0 if r else s for r, s in zip(repeated, d.strides, strict=True))
         )
     order = list(range(ndim))[::-1]
 

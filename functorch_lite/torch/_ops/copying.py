@@ -9,7 +9,7 @@ import numpy as np
 from functorch_lite.torch._core import dtypes, layout
 from functorch_lite.torch._core.device import device as Device
 from functorch_lite.torch._core.dtypes import dtype as DType
-from functorch_lite.torch._core.inplace import ready, write_by_formula
+from functorch_lite.torch._core.inplace import bump, check_inplace, ready, write_by_formula
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.order import is_dense, iteration_order
@@ -250,9 +250,14 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Take the values of another tensor, broadcast. Source: ``torch.Tensor.copy_``."""
     if not isinstance(src, Tensor):
         src = make(np.asarray(src))
-    ready(self, (src,), wants_grad((self, src)) and self._np.dtype.kind in "fcV")
     array = self._np
     data = src._np
+    recorded = wants_grad((self, src)) and array.dtype.kind in "fcV"
+    if not recorded and same_elements(self, src):
+        check_inplace(self, False)
+        bump(self)
+        return self
+    ready(self, (src,), recorded)
     if data.dtype != array.dtype:
         data = converted_data(data, self.dtype)
     if data.shape != array.shape:
@@ -266,6 +271,15 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return write_by_formula(
         self, data, (src,), "CopyBackwards", lambda g: (zeros_like_of(g), cast(g, dtype))
     )
+
+
+def same_elements(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are the same elements of one memory."""
+    x, y = a._np, b._np
+    if x is y:
+        return True
+    shared = a._memory is not None and a._memory is b._memory
+    return shared and (x.shape, x.strides, a._offset) == (y.shape, y.strides, b._offset)
 
 
 def _no_broadcast(data: Any, array: Any) -> RuntimeError:

@@ -27,7 +27,7 @@ from functorch_lite.torch._ops import (
 from functorch_lite.torch._ops.index_fill import fill_with
 from functorch_lite.torch._ops.index_key import as_items
 from functorch_lite.torch._ops.index_put import indexed, put_into
-from functorch_lite.torch._ops.index_write import as_value
+from functorch_lite.torch._ops.index_write import as_value, no_overlap
 from functorch_lite.torch._ops.select_basic import selected, sliced
 from functorch_lite.torch._ops.shape import expanded, unsqueeze
 
@@ -306,9 +306,9 @@ def _quick(t: Tensor, index: Any, value: Any) -> bool:
             return False
     elif cls is not int:
         return False
-    if t._inference:
-        return False
     array = t._np
+    if t._inference or 0 in array.strides:
+        return False
     if isinstance(value, Tensor):
         data = value._np
         if (
@@ -374,9 +374,11 @@ def _element(value: Any, dtype: DType) -> Any:
 def _assign(target: Tensor, value: Any) -> None:
     """Write a value to all elements of a view."""
     if not isinstance(value, Tensor):
+        no_overlap(target._np)
         fill_with(target, make(np.asarray(_element(value, target.dtype))), "FillBackward3")
         return
     if not value._np.ndim and target._np.ndim:
+        no_overlap(target._np)
         fill_with(target, value, "FillBackward3")
         return
     if value._np.shape != target._np.shape:

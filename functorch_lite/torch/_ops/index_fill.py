@@ -63,6 +63,8 @@ def _zeros(g: Tensor) -> Tensor:
 @public("fill_")
 def fill_(input: Tensor, value: Any) -> Tensor:
     """Write a number to all elements. Source: ``torch.Tensor.fill_``."""
+    if isinstance(value, Tensor):
+        no_overlap(input._np)
     name = "FillBackward3" if isinstance(value, Tensor) else "FillBackward2"
     return fill_with(input, value, name)
 
