@@ -218,7 +218,7 @@ class Saved:
     node itself.
     """
 
-    __slots__ = ("array", "count", "edge", "nr", "packed", "tensor", "unpack", "version")
+    __slots__ = ("array", "count", "edge", "nr", "packed", "result", "tensor", "unpack", "version")
 
     def __init__(self, tensor: Tensor | None, array: Any, of: Version | None, nr: int = -1) -> None:
         self.tensor = tensor
@@ -226,6 +226,7 @@ class Saved:
         self.version = of
         self.count = 0 if of is None else of.count
         self.nr = nr
+        self.result = tensor is not None and tensor._fn is not None
         self.unpack: Callable[[Any], Tensor] | None = None
         if _packing:
             self._pack()
@@ -266,6 +267,11 @@ class Saved:
         """The memory, checked to be what it was."""
         if self.unpack is not None:
             return self._unpacked(node)._np
+        if self.result and self.tensor is not None and self.tensor._fn is None:
+            raise RuntimeError(
+                "Trying to use a saved tensor that has been detached in-place, i.e. with "
+                ".detach_().This is not supported, please use out-of-place `.detach()` instead"
+            )
         if self.version is not None and self.version.count != self.count:
             self._changed(node)
         return self.array
