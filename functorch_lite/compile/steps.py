@@ -41,7 +41,7 @@ class Slot:
     """Memory of one array.
 
     Attributes:
-        kind: ``input``, ``output``, ``const``, ``arena``, ``pointer`` (set while running), or
+        kind: ``input``, ``output``, ``const``, ``arena``, ``pointer`` (set while running),
             ``tape`` (grows while running), or ``zeros`` (a tape of as many zeros as are read).
         value: the array of a constant.
         behind: slots whose memory a pointer may point to, which therefore live as long as it.

@@ -315,6 +315,7 @@ def test_anomaly_names_the_line():
                 y.backward()
     text = str(told[0].message)
     assert text.startswith("Error detected in SqrtBackward0. Traceback of forward call that caused")
+    assert "the line that is named" in text.rstrip().split("\n")[-1]  # and none of the package
     assert not ours.is_anomaly_enabled()
 
 

@@ -56,15 +56,15 @@ def backward(
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     grads = _grads_of(grad_tensors, len(tensors))
     keep = create_graph if retain_graph is None else retain_graph
-    roots = _roots(tensors, grads, create_graph)
+    roots = _roots(tensors, grads)
     if inputs is None:
         engine.run(roots, keep, create_graph)
         return
     edges = []
-    for i, t in enumerate(inputs):
+    for t in inputs:
         if t._fn is not None:
             t.retain_grad()
-        edges.append(_wanted_edge(t, i))
+        edges.append(_wanted_edge(t))
     found = engine.run(roots, keep, create_graph, edges)
     was = mode.enabled
     mode.enabled = create_graph
@@ -125,8 +125,8 @@ def grad(
     if is_grads_batched:
         return _batched(outputs, inputs, grads, create_graph, allowed, materialize_grads)
     keep = create_graph if retain_graph is None else retain_graph
-    roots = _roots(outputs, grads, create_graph)
-    edges = [_wanted_edge(t, i) for i, t in enumerate(inputs)]
+    roots = _roots(outputs, grads)
+    edges = [_wanted_edge(t) for t in inputs]
     found = engine.run(roots, keep, create_graph, edges)
     out: list[Any] = []
     for i, (t, g) in enumerate(zip(inputs, found, strict=True)):
@@ -166,7 +166,7 @@ def _grads_of(grads: Any, count: int) -> list[Any]:
     return found[:count]
 
 
-def _roots(tensors: Sequence[Tensor], grads: Sequence[Any], create: bool) -> list[Any]:
+def _roots(tensors: Sequence[Tensor], grads: Sequence[Any]) -> list[Any]:
     roots = []
     for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
         array = t._np
@@ -196,7 +196,7 @@ def _roots(tensors: Sequence[Tensor], grads: Sequence[Any], create: bool) -> lis
     return roots
 
 
-def _wanted_edge(t: Tensor, i: int) -> Any:
+def _wanted_edge(t: Tensor) -> Any:
     edge = edge_of(t)
     if edge is None:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
@@ -365,7 +365,7 @@ def _requires_grad(self: Tensor) -> bool:
 Tensor.grad = property(_get_grad, _set_grad, _del_grad)
 Tensor.requires_grad = property(_requires_grad, _set_requires_grad)
 Tensor.grad_fn = property(_grad_fn)  # type: ignore[attr-defined]
-Tensor.is_leaf = property(_is_leaf)  # type: ignore[assignment, method-assign]
+Tensor.is_leaf = property(_is_leaf)  # type: ignore[attr-defined]
 Tensor.retains_grad = property(_retains_grad)  # type: ignore[attr-defined]
 Tensor.output_nr = property(_output_nr)  # type: ignore[attr-defined]
 Tensor._base = property(_base)  # type: ignore[attr-defined]

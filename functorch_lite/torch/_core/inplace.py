@@ -15,7 +15,7 @@ from functorch_lite.torch._core.order import is_dense
 from functorch_lite.torch._core.tensor import Tensor, version
 from functorch_lite.torch._core.view import CopySlices, geometry, refuse_view, remake_view
 
-__all__ = ["check_inplace", "ready", "rebase", "write", "write_by_formula"]
+__all__ = ["check_inplace", "no_overlap", "ready", "rebase", "write", "write_by_formula"]
 
 _remake.append(remake_view)
 
@@ -88,14 +88,7 @@ def ready(t: Tensor, others: Sequence[Any], recorded: bool) -> None:
     """
     check_inplace(t, recorded)
     array = t._np
-    if 0 in array.strides and array.size > 1:
-        for n, s in zip(array.shape, array.strides, strict=True):
-            if n > 1 and not s:
-                raise RuntimeError(
-                    "unsupported operation: more than one element of the written-to tensor refers "
-                    "to a single memory location. Please clone() the tensor before performing the "
-                    "operation."
-                )
+    no_overlap(array)
     for other in others:
         if isinstance(other, Tensor) and other is not t and other._memory is not None:
             if other._memory is t._memory and _partly(array, other._np):
@@ -103,6 +96,22 @@ def ready(t: Tensor, others: Sequence[Any], recorded: bool) -> None:
                     "unsupported operation: some elements of the input tensor and the written-to "
                     "tensor refer to a single memory location. Please clone() the tensor before "
                     "performing the operation."
+                )
+
+
+def no_overlap(array: Any) -> None:
+    """Refuse to write where several elements share a place.
+
+    Raises:
+        RuntimeError: they do.
+    """
+    if 0 in array.strides and array.size > 1:
+        for n, step in zip(array.shape, array.strides, strict=True):
+            if n > 1 and not step:
+                raise RuntimeError(
+                    "unsupported operation: more than one element of the written-to tensor refers "
+                    "to a single memory location. Please clone() the tensor before performing the "
+                    "operation."
                 )
 
 

@@ -36,7 +36,7 @@ _numbers = itertools.count()
 LAST = float("inf")
 
 
-_HERE = os.path.dirname(__file__) + os.sep
+_HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep  # the whole package
 
 
 def _calls() -> list[str]:

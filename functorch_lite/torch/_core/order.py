@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_laid", "in_order", "is_dense", "iteration_order"]
+__all__ = ["as_laid", "in_order", "is_dense", "iteration_order", "memory_order"]
 
 _ndarray = np.ndarray
 
@@ -82,22 +82,31 @@ def iteration_order(shape: tuple[int, ...], datas: Sequence[Any]) -> list[int] |
         rows.append(
             (0,) * new + tuple(0 if r else s for r, s in zip(repeated, d.strides, strict=True))
         )
-    order = list(range(ndim))[::-1]
+    return memory_order(shape, rows)
 
-    def compare(a: int, b: int) -> int:
-        for row in rows:
-            if not row[a] or not row[b]:
-                continue
-            if row[a] != row[b]:
-                return -1 if row[a] < row[b] else 1
-            if shape[a] > shape[b]:
-                return 1
+
+def memory_order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> list[int]:
+    """Dimensions of an elementwise result from the fastest to the slowest in memory.
+
+    Args:
+        operands: strides of the operands, the first one counts most; 0 says nothing.
+    """
+
+    def later(a: int, b: int) -> int:
+        for strides in operands:
+            x, y = strides[a], strides[b]
+            if x and y:
+                if x != y:
+                    return 1 if x > y else -1
+                if shape[a] > shape[b]:
+                    return 1
         return 0
 
-    for i in range(1, ndim):
+    order = list(range(len(shape) - 1, -1, -1))
+    for i in range(1, len(order)):
         at = i
         for j in range(i - 1, -1, -1):
-            found = compare(order[j], order[at])
+            found = later(order[j], order[at])
             if found > 0:
                 order[j], order[at] = order[at], order[j]
                 at = j

@@ -1,8 +1,7 @@
 """The Tensor: a view of memory that others may share, and its place in the recorded graph.
 
 A tensor is a strided NumPy array (``_np``) over memory that views share, and, when it takes part in
-differentiation, the node that made it. Nothing else reads ``_np`` of a tensor before it is needed:
-the content may come later than the tensor.
+differentiation, the node that made it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.dtypes import from_np
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.size import Size
+from functorch_lite.torch._core.size import Size, from_shape
 
 if TYPE_CHECKING:
     from functorch_lite.torch._core.node import Node
@@ -100,17 +99,12 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """The sizes of the dimensions."""
-        return Size(self._np.shape)
+        return from_shape(self._np.shape)
 
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
         return self._np.ndim
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it was not made by a recorded operation."""
-        return self._fn is None
 
     @property
     def _version(self) -> int:

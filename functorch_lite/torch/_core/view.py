@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.node import Node, attach, needs_grad
-from functorch_lite.torch._core.op import FormulaNode, formula
+from functorch_lite.torch._core.node import Node, attach, needs_grad, operation
+from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.tensor import (
     Tensor,
     View,
@@ -83,7 +82,7 @@ def _same(g: Tensor) -> Tensor:
 
 
 # ------------------------------------------------------------------------ writing through a view
-class CopySlices(FormulaNode):
+class CopySlices(Node):
     """The node of a tensor after one of its views was written to in place.
 
     Attributes:
@@ -134,7 +133,7 @@ def refuse_view(t: Tensor, creation: str, indirect: bool = False) -> None:
         RuntimeError: always.
     """
     fn = t._fn
-    made_by = None if fn is None else re.sub(r"Backward\d*$", "", fn.name())
+    made_by = None if fn is None else operation(fn)
     if fn is None:
         head = "A view was created in no_grad mode"
     elif creation == "no_grad":

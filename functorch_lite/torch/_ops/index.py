@@ -10,6 +10,7 @@ import numpy as np
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
+from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.public import override, overrides
 from functorch_lite.torch._core.tensor import Tensor, Version, make, share
@@ -27,7 +28,7 @@ from functorch_lite.torch._ops import (
 from functorch_lite.torch._ops.index_fill import fill_with
 from functorch_lite.torch._ops.index_key import as_items
 from functorch_lite.torch._ops.index_put import indexed, put_into
-from functorch_lite.torch._ops.index_write import as_value, no_overlap
+from functorch_lite.torch._ops.index_write import as_value
 from functorch_lite.torch._ops.select_basic import selected, sliced
 from functorch_lite.torch._ops.shape import expanded, unsqueeze
 

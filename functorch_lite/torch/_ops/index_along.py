@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.dtypes import FROM_NP
+from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.tensor import Tensor, make
@@ -17,7 +18,6 @@ from functorch_lite.torch._ops.index_rows import beyond
 from functorch_lite.torch._ops.index_write import (
     as_value,
     keeping,
-    no_overlap,
     refusal,
     write_at,
     write_copy,

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.tensor import Tensor, make, strides_of
 from functorch_lite.torch._ops.binary import broadcast_error
 from functorch_lite.torch._ops.index_write import (
     keeping,
-    no_overlap,
     raw_value,
     write_at,
     write_copy,

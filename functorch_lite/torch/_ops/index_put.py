@@ -10,6 +10,7 @@ import numpy as np
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.op import wants_grad
+from functorch_lite.torch._core.order import memory_order
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make, strides_of
 from functorch_lite.torch._core.view import contiguous_strides
@@ -27,7 +28,6 @@ from functorch_lite.torch._ops.shape import view_strides
 __all__ = ["add_at", "indexed", "put_into"]
 
 Entries = Sequence["Tensor | None"]
-Ordered = Sequence[int]
 
 
 # --------------------------------------------------------------------------------------- reading
@@ -120,36 +120,6 @@ def _ordered(data: Any, array: Any, raw: tuple[Any, ...]) -> Any:
     order = memory_order(data.shape, operands)[::-1]
     moved = tidy(data.transpose(order))
     return moved.transpose(np.argsort(order)) if order else data
-
-
-def memory_order(shape: Ordered, operands: Sequence[Ordered]) -> list[int]:
-    """Dimensions of an elementwise result from the fastest to the slowest in memory.
-
-    Args:
-        operands: strides of the operands, the first one counts most; 0 says nothing.
-    """
-
-    def later(a: int, b: int) -> int:
-        for strides in operands:
-            x, y = strides[a], strides[b]
-            if x and y:
-                if x != y:
-                    return 1 if x > y else -1
-                if shape[a] > shape[b]:
-                    return 1
-        return 0
-
-    order = list(range(len(shape) - 1, -1, -1))
-    for i in range(1, len(order)):
-        at = i
-        for j in range(i - 1, -1, -1):
-            found = later(order[j], order[at])
-            if found > 0:
-                order[j], order[at] = order[at], order[j]
-                at = j
-            elif found < 0:
-                break
-    return order
 
 
 # --------------------------------------------------------------------------------------- writing

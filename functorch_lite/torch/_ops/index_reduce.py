@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.index_along import (
@@ -20,7 +21,7 @@ from functorch_lite.torch._ops.index_along import (
     target,
     written,
 )
-from functorch_lite.torch._ops.index_write import no_overlap, write_at, write_copy
+from functorch_lite.torch._ops.index_write import write_at, write_copy
 from functorch_lite.torch._ops.shape import dimension
 
 __all__ = ["reduced"]

@@ -18,7 +18,7 @@ from functorch_lite.torch._core.op import _edges, before, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.copying import dense_copy
 
-__all__ = ["as_value", "keeping", "no_overlap", "saving", "write_at", "write_copy"]
+__all__ = ["as_value", "keeping", "saving", "write_at", "write_copy"]
 
 
 # ----------------------------------------------------------------------------------------- nodes
@@ -75,22 +75,6 @@ def keeping(
 
 
 # --------------------------------------------------------------------------------------- writing
-def no_overlap(array: Any) -> None:
-    """Refuse to write where several elements share a place.
-
-    Raises:
-        RuntimeError: they do.
-    """
-    if not array.flags.c_contiguous:
-        for n, step in zip(array.shape, array.strides, strict=True):
-            if not step and n > 1:
-                raise RuntimeError(
-                    "unsupported operation: more than one element of the written-to tensor refers "
-                    "to a single memory location. Please clone() the tensor before performing the "
-                    "operation."
-                )
-
-
 def write_at(
     t: Tensor,
     others: Sequence[Any],
