@@ -54,12 +54,15 @@ def handle_torch_function(
         relevant_args: the arguments whose classes are asked.
         args, kwargs: all arguments of the call.
 
+    Returns:
+        the answer of a class, or that of the function itself if no class overrides it.
+
     Raises:
-        TypeError: none of them has an answer.
+        TypeError: none of the classes that override it has an answer.
 
     Source: ``torch.overrides.handle_torch_function``.
     """
-    handled = override(public_api, tuple(relevant_args), {})
+    handled = override(public_api, args, kwargs, tuple(relevant_args))
     if handled is NotImplemented:
         return public_api(*args, **kwargs)
     return handled
@@ -78,4 +81,5 @@ def is_tensor_like(inp: Any) -> bool:
 
 def is_tensor_method_or_property(func: Callable[..., Any]) -> bool:
     """Whether a function is one of Tensor. Source: ``torch.overrides``."""
-    return func in set(vars(Tensor).values()) or getattr(func, "__name__", "") == "__get__"
+    known = any(func is value for value in vars(Tensor).values())
+    return known or getattr(func, "__name__", "") == "__get__"

@@ -33,6 +33,7 @@ from functorch_lite.torch._core.node import (
 )
 from functorch_lite.torch._core.order import in_order
 from functorch_lite.torch._core.tensor import Tensor, make, version
+from functorch_lite.transforms.reverse import complex_error
 
 __all__ = ["Composite", "FormulaNode", "RecordOp", "before", "formula", "fresh", "wants_grad"]
 
@@ -194,6 +195,8 @@ class RecordOp:
         """
         record = self.record
         datas = _datas(operands, dtype)
+        if datas[-1].dtype.kind == "c" and record.vjp is not NOT_DIFFERENTIABLE:
+            raise complex_error(self.node.__name__)  # the rules of the core do not conjugate
         if self.big is not None and datas[0].size >= BIG:
             out = fresh(in_order(self.big(*datas, **params), datas), operands)
         else:

@@ -133,13 +133,17 @@ def put_out(target: Tensor, value: Tensor) -> None:
 
 
 # ------------------------------------------------------------------------------ __torch_function__
-def override(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """What a class among the arguments makes of a call; NotImplemented if none has a say."""
+def override(f: Callable[..., Any], args: Any, kwargs: Any, among: Any = None) -> Any:
+    """What a class among the arguments makes of a call; NotImplemented if none has a say.
+
+    Args:
+        among: whose classes are asked; all arguments by default.
+    """
     if overrides.disabled:
         return NotImplemented
     types: list[type] = []
     holders: list[Any] = []
-    for value in (*args, *kwargs.values()):
+    for value in (*args, *kwargs.values()) if among is None else among:
         for a in value if isinstance(value, (list, tuple)) else (value,):
             cls = type(a)
             hook = getattr(cls, "__torch_function__", None)

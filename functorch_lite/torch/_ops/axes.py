@@ -37,7 +37,7 @@ def axes_of(dim: Any, ndim: int, name: str = "sum") -> tuple[int, ...]:
     if isinstance(dim, (tuple, list)):
         if not dim:
             return tuple(range(ndim))
-    elif not hasattr(dim, "__index__"):
+    elif dim.__class__ is bool or not hasattr(dim, "__index__"):
         raise wrong_arguments(name, dim)
     else:
         dim = (dim.__index__(),)
@@ -50,7 +50,7 @@ def axes_of(dim: Any, ndim: int, name: str = "sum") -> tuple[int, ...]:
 
 def one_axis(dim: Any, ndim: int, name: str) -> int:
     """One dimension, counted from the front; 0 for tensors without dimensions."""
-    if dim.__class__ is not int and not hasattr(dim, "__index__"):
+    if dim.__class__ is bool or (dim.__class__ is not int and not hasattr(dim, "__index__")):
         raise wrong_arguments(name, dim)
     return dimension(dim, ndim)
 

@@ -15,6 +15,13 @@ from functorch_lite.torch._ops.sorting import comparable
 __all__ = ["bucketize", "searchsorted"]
 
 
+def _values(input: Any, boundaries: Any) -> Any:
+    """Raw values; a number is one of the boundaries' dtype, unless these are integers."""
+    if isinstance(input, Tensor):
+        return input._np
+    return np.asarray(input, boundaries.dtype if boundaries.dtype.kind in "fV" else None)
+
+
 def _search(name: str, boundaries: Any, values: Any, right: bool, narrow: bool) -> Tensor:
     """Where values would be inserted into sorted raw boundaries."""
     if boundaries.ndim == 1 or values.ndim == 0:
@@ -57,7 +64,7 @@ def searchsorted(
     Source: ``torch.searchsorted``.
     """
     boundaries = sorted_sequence._np
-    values = input._np if isinstance(input, Tensor) else np.asarray(input)
+    values = _values(input, boundaries)
     place = "torch.searchsorted(): "
     if side is not None and side not in ("left", "right"):
         raise RuntimeError(f"{place}side can only be 'left' or 'right' but got {side}")
@@ -118,5 +125,5 @@ def bucketize(
         raise RuntimeError(
             f"boundaries tensor must be 1 dimension, but got dim({boundaries._np.ndim})"
         )
-    values = input._np if isinstance(input, Tensor) else np.asarray(input)
+    values = _values(input, boundaries._np)
     return _search("", boundaries._np, values, right, out_int32)

@@ -13,6 +13,7 @@ from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import one_axis
+from functorch_lite.torch._ops.creation import linspace
 from functorch_lite.torch._ops.sorting import comparable
 from functorch_lite.torch.return_types import results_in
 
@@ -205,17 +206,16 @@ def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
     return make(found.astype(w.dtype if w.dtype == np.float32 else np.float64))
 
 
-def _in_bins(values: Any, weights: Any, edges: Any, count: int, low: float, high: float) -> Any:
-    """Sums of weights between edges; the last one belongs to the last bin."""
-    inside = (values >= edges[0]) & (values <= edges[-1])
-    values = values[inside]
-    if count:
-        place = ((values - low) / (high - low) * count).astype(np.int64)
-        place = np.minimum(place, count - 1)
-    else:
-        count = len(edges) - 1
-        place = np.minimum(np.searchsorted(edges, values, "right") - 1, count - 1)
+def _counted(place: Any, inside: Any, weights: Any, count: int) -> Any:
+    """Sums of weights by bin; the last edge belongs to the last bin."""
+    place = np.minimum(place[inside], count - 1)
     return np.bincount(place, None if weights is None else weights[inside], count)
+
+
+def _by_edges(values: Any, weights: Any, edges: Any) -> Any:
+    """Sums of weights between edges."""
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    return _counted(np.searchsorted(edges, values, "right") - 1, inside, weights, len(edges) - 1)
 
 
 def _checked_range(name: str, array: Any, low: float, high: float) -> tuple[float, float]:
@@ -263,8 +263,12 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     _refuse_bins(bins)
     flat = array.reshape(-1).astype(np.float64)
     low, high = _checked_range("torch.histc", flat, float(min), float(max))
-    edges = np.linspace(low, high, bins + 1)
-    return make(_in_bins(flat, None, edges, bins, low, high).astype(array.dtype))
+    values, one = array.reshape(-1), array.dtype.type
+    inside = (values >= one(low)) & (values <= one(high))
+    # In the tensor's own dtype and in this order, as a value on an edge goes by the rounding.
+    with np.errstate(invalid="ignore"):
+        place = ((values - one(low)) * one(bins) / (one(high) - one(low))).astype(np.int64)
+    return make(_counted(place, inside, None, bins).astype(array.dtype))
 
 
 @public()
@@ -293,18 +297,16 @@ def histogram(
         raise NotImplementedError(
             f"\"histogramdd\" not implemented for '{input.dtype.scalar_name}'"
         )
-    flat = array.reshape(-1).astype(np.float64)
+    flat = array.reshape(-1)
     weights = None if weight is None else weight._np.reshape(-1).astype(np.float64)
     if isinstance(bins, Tensor):
-        edges = bins._np.astype(np.float64)
-        found = _in_bins(flat, weights, edges, 0, 0, 0)
+        edges = bins._np
     else:
         _refuse_bins(bins)
         low, high = (0.0, 0.0) if range is None else range
         low, high = _checked_range("torch.histogram()", flat, low, high)
-        edges = np.linspace(low, high, bins + 1)
-        found = _in_bins(flat, weights, edges, bins, low, high)
-    found = found.astype(np.float64)
+        edges = linspace(low, high, bins + 1, dtype=input.dtype)._np
+    found = _by_edges(flat, weights, edges).astype(np.float64)
     if density:
         found = found / (found.sum() * np.diff(edges))
     made = return_types.histogram(

@@ -61,11 +61,11 @@ def _left(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 # ---------------------------------------------------------------------------------------- gradients
 def _var_gradient(
-    g: Any, x: Any, axes: tuple[int, ...], keepdim: bool, correction: float
+    g: Any, x: Any, axes: tuple[int, ...], keepdim: bool, correction: float, whole: bool
 ) -> Tensor:
     shape = x._np.shape
     freedom = count_of(shape, axes) - correction
-    if freedom < 0 and len(axes) == len(shape):
+    if freedom <= 0 and whole:  # where no dimension was given
         there = np.where(x._np == mean_data(x._np, axes, True, x._np.dtype), np.nan, np.inf).astype(
             x._np.dtype
         )
@@ -131,18 +131,19 @@ def _one(name: str, root: bool, what: str) -> Callable[..., Tensor]:
         dim, keepdim, less = _arguments(name, dim, unbiased, keepdim, correction)
         _refuse(input, name)
         axes = axes_of(dim, input._np.ndim, name)
+        whole = dim is None or not input._np.ndim
         out = make(_spread(input._np, axes, keepdim, less, root))
         if mode.enabled and needs_grad(input):
             if root:
 
                 def rule(g: Any, x: Any, y: Any) -> Tensor:
-                    return _var_gradient(_root_gradient(g, y), x, axes, keepdim, less)
+                    return _var_gradient(_root_gradient(g, y), x, axes, keepdim, less, whole)
 
                 keep_result(out, keep(node, (input,), (input,), rule))
             else:
 
                 def plain(g: Any, x: Any) -> Tensor:
-                    return _var_gradient(g, x, axes, keepdim, less)
+                    return _var_gradient(g, x, axes, keepdim, less, whole)
 
                 attach(out, keep(node, (input,), (input,), plain))
         return out
@@ -163,6 +164,7 @@ def _with_mean(name: str, root: bool, what: str) -> Callable[..., Any]:
         _refuse(input, name)
         array = input._np
         axes = axes_of(dim, array.ndim, name)
+        whole = dim is None or not array.ndim
         out = make(_spread(array, axes, keepdim, less, root))
         middle = make(mean_data(array, axes, keepdim, array.dtype))
         if mode.enabled and needs_grad(input):
@@ -174,7 +176,7 @@ def _with_mean(name: str, root: bool, what: str) -> Callable[..., Any]:
                     return found
                 if root:
                     g = _root_gradient(g, y)
-                g = _var_gradient(g, x, axes, keepdim, less)
+                g = _var_gradient(g, x, axes, keepdim, less, whole)
                 return g if found is None else g + found
 
             node: KeepingNode = keep(node_name, (input,), (input,), rule)

@@ -12,12 +12,12 @@ from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
-from functorch_lite.torch._core.public import public
+from functorch_lite.torch._core.public import public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._object.generator import Generator, chosen_engine, default_generator
 from functorch_lite.torch._ops import random_inplace
 from functorch_lite.torch._ops.binary import broadcast_error
-from functorch_lite.torch._ops.copying import check_device, zeros_like_of
+from functorch_lite.torch._ops.copying import check_device
 from functorch_lite.torch._ops.creation import checked_sizes, filled_like
 from functorch_lite.torch._rng import samplers
 from functorch_lite.torch._rng.engine import Engine
@@ -32,8 +32,7 @@ def finished(data: Any, device: Any, requires_grad: bool, out: Tensor | None) ->
     if device is not None:
         check_device(device)
     if out is not None:
-        out.resize_(data.shape)
-        out._np[...] = data
+        put_out(out, make(data))
         return out
     made = make(data)
     if requires_grad:
@@ -199,8 +198,12 @@ def _detached(name: str, data: Any, operands: tuple[Any, ...]) -> Tensor:
     """Random numbers, whose gradient by their parameters is zero."""
     made = make(data)
     if wants_grad(operands):
-        likes = [zeros_like_of(t) if isinstance(t, Tensor) else None for t in operands]
-        attach(made, formula(name, operands, lambda g: likes))
+        metas = [(t._np.shape, t._np.dtype) if isinstance(t, Tensor) else None for t in operands]
+
+        def backward(g: Tensor) -> list[Tensor | None]:
+            return [None if meta is None else make(np.zeros(*meta)) for meta in metas]
+
+        attach(made, formula(name, operands, backward))
     return made
 
 
@@ -248,7 +251,10 @@ def normal(
     )
     number = 3 if means and stds else 1 if means else 2
     made = _detached(f"NormalBackward{number}", data, (mean, std))
-    return made if out is None else finished(made._np, None, False, out)
+    if out is None:
+        return made
+    put_out(out, made)
+    return out
 
 
 @public(out=True)
@@ -267,7 +273,7 @@ def bernoulli(
     """
     engine = chosen_engine(generator, "bernoulli")
     array = input._np
-    data = filled_like(input, np.empty, None, None)
+    data = np.empty(array.shape, array.dtype)
     if p is not None:
         samplers.bernoulli_p(engine, data, float(p))
     else:

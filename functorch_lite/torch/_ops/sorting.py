@@ -8,8 +8,8 @@ import numpy as np
 
 from functorch_lite.torch import return_types
 from functorch_lite.torch._core.grad_mode import mode as grad_mode
-from functorch_lite.torch._core.keeping import keep
-from functorch_lite.torch._core.node import attach, needs_grad
+from functorch_lite.torch._core.keeping import keep, keep_result
+from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import add_all, one_axis, rows, wrong_arguments
@@ -312,11 +312,15 @@ def _overall(t: Tensor, skip_nan: bool, node: str) -> Tensor:
         value = np.array(lowest, array.dtype)
     out = make(value)
     if grad_mode.enabled and needs_grad(t):
-        # Equal elements share the gradient, as with the largest of all.
-        here = np.isnan(array) if np.isnan(value) else array == value
-        share = (here / max(here.sum(), 1)).astype(array.dtype)
-        attach(out, keep(node, (t,), (), lambda g: g * make(share)))
+        keep_result(out, keep(node, (t,), (t,), _shared))
     return out
+
+
+def _shared(g: Any, x: Tensor, median: Tensor) -> Any:
+    """Equal elements share the gradient, as with the largest of all."""
+    array, value = x._np, median._np
+    here = np.isnan(array) if np.isnan(value) else array == value
+    return g * make((here / max(here.sum(), 1)).astype(array.dtype))
 
 
 def _median_value(keys: Any, skip_nan: bool) -> Any:
