@@ -27,12 +27,16 @@ class _Mode(threading.local):
         inference: whether results are inference tensors.
         anomaly: whether nodes remember the forward line.
         check_nan: whether backward passes look for NaN, with ``anomaly``.
+        packing: pairs of functions that pack and unpack what nodes save, the last one counts.
+        unpackable: why there may be none, the last one counts.
     """
 
     enabled = True
     inference = False
     anomaly = False
     check_nan = True
+    packing: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = ()
+    unpackable: tuple[str, ...] = ()
 
 
 mode = _Mode()

@@ -220,7 +220,14 @@ class Saved:
 
     __slots__ = ("array", "count", "edge", "nr", "packed", "result", "tensor", "unpack", "version")
 
-    def __init__(self, tensor: Tensor | None, array: Any, of: Version | None, nr: int = -1) -> None:
+    def __init__(
+        self,
+        tensor: Tensor | None,
+        array: Any,
+        of: Version | None,
+        nr: int = -1,
+        hooks: bool = True,
+    ) -> None:
         self.tensor = tensor
         self.array = array
         self.version = of
@@ -228,11 +235,11 @@ class Saved:
         self.nr = nr
         self.result = tensor is not None and tensor._fn is not None
         self.unpack: Callable[[Any], Tensor] | None = None
-        if _packing:
+        if hooks and mode.packing:
             self._pack()
 
     def _pack(self) -> None:
-        pack, self.unpack = _packing[-1]
+        pack, self.unpack = mode.packing[-1]
         t = self.tensor
         self.edge = None if t is None else edge_of(t)
         # The place in the graph is kept beside what the hooks make of the values.
@@ -245,7 +252,7 @@ class Saved:
         finally:
             mode.enabled = was
 
-    def _unpacked(self, node: Node) -> Tensor:
+    def _unpacked(self, node: Node | None) -> Tensor:
         """What the hooks have kept, at its place in the graph."""
         assert self.unpack is not None
         found = self.unpack(self.packed)
@@ -263,7 +270,7 @@ class Saved:
             out._fn, out._nr = edge
         return out
 
-    def raw(self, node: Node) -> Any:
+    def raw(self, node: Node | None) -> Any:
         """The memory, checked to be what it was."""
         if self.unpack is not None:
             return self._unpacked(node)._np
@@ -290,7 +297,7 @@ class Saved:
             made._version_of = self.version
         return made
 
-    def _changed(self, node: Node) -> None:
+    def _changed(self, node: Node | None) -> None:
         array = self.array
         kind = _LEGACY.get(array.dtype.name, array.dtype.name)
         made_by, nr = (node, self.nr) if self.nr >= 0 else (None, 0)
@@ -314,7 +321,6 @@ def operation(node: Node) -> str:
     return re.sub(r"Backward\d*$", "", node.name())
 
 
-_packing: list[tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]] = []
 _LEGACY = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
     "bfloat16": "BFloat16Tensor", "uint8": "ByteTensor", "int8": "CharTensor",

@@ -24,7 +24,6 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import (
     Node,
     Saved,
-    _packing,
     attach,
     edge_of,
     freed_error,
@@ -410,7 +409,7 @@ class Composite:
             for i, t in enumerate(operands)
         ]  # fmt: skip
         node.saved = [s for s in node.operands if s.__class__ is Saved]
-        if _packing:
+        if mode.packing:
             node.pull = None  # hooks decide what is kept
         made = []
         node.results = []

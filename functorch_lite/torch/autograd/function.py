@@ -287,7 +287,7 @@ class Function(metaclass=FunctionMeta):
             if recorded:
                 ctx._kept = _kept(ctx.to_save, node)
             ctx.to_save = None
-        ctx.non_differentiable = ctx.dirty_tensors = None
+        ctx.non_differentiable = ctx.dirty_tensors = ctx.saved_for_forward = None
         return outs[0] if single else tuple(outs)
 
 

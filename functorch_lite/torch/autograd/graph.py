@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from functorch_lite.torch._core.grad_mode import _Context
-from functorch_lite.torch._core.node import Node, _packing, accumulator, edge_of
+from functorch_lite.torch._core.grad_mode import _Context, mode
+from functorch_lite.torch._core.node import Node, accumulator, edge_of
 from functorch_lite.torch._core.tensor import Tensor, version
 
 __all__ = [
@@ -33,19 +33,16 @@ class saved_tensors_hooks(_Context):
         self.unpack_hook = unpack_hook
 
     def __enter__(self) -> None:
-        if _refused:
-            raise RuntimeError(_refused[-1])
-        _packing.append((self.pack_hook, self.unpack_hook))
+        if mode.unpackable:
+            raise RuntimeError(mode.unpackable[-1])
+        mode.packing = (*mode.packing, (self.pack_hook, self.unpack_hook))
 
     def __exit__(self, *exception: object) -> None:
-        _packing.pop()
+        mode.packing = mode.packing[:-1]
 
     def clone(self) -> _Context:
         """A context like this one."""
         return saved_tensors_hooks(self.pack_hook, self.unpack_hook)
-
-
-_refused: list[str] = []
 
 
 class disable_saved_tensors_hooks(_Context):
@@ -61,12 +58,12 @@ class disable_saved_tensors_hooks(_Context):
         self.message = error_message
 
     def __enter__(self) -> None:
-        if _packing:
+        if mode.packing:
             raise RuntimeError(self.message)
-        _refused.append(self.message)
+        mode.unpackable = (*mode.unpackable, self.message)
 
     def __exit__(self, *exception: object) -> None:
-        _refused.pop()
+        mode.unpackable = mode.unpackable[:-1]
 
     def clone(self) -> _Context:
         """A context like this one."""

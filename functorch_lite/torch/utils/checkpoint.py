@@ -10,7 +10,8 @@ from typing import Any
 
 from functorch_lite.torch._core import gradients
 from functorch_lite.torch._core.grad_mode import enable_grad, is_grad_enabled
-from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._core.node import Saved
+from functorch_lite.torch._core.tensor import Tensor, version
 from functorch_lite.torch._object.generator import get_rng_state, set_rng_state
 from functorch_lite.torch.autograd.function import Function
 from functorch_lite.torch.autograd.graph import saved_tensors_hooks
@@ -192,8 +193,15 @@ def _without_reentry(
         with forward_context:
             return function(*args, **kwargs)
     state = get_rng_state() if preserve else None
+    saved = [
+        Saved(a, a._np, version(a), hooks=False)
+        for a in (*args, *kwargs.values())
+        if isinstance(a, Tensor)
+    ]
 
     def again() -> None:
+        for s in saved:
+            s.raw(None)  # complains if it has changed
         with fork_rng(enabled=preserve):
             if state is not None:
                 set_rng_state(state)

@@ -81,7 +81,7 @@ def _adaptive_avg(count: int, input: Any, output_size: Any) -> Tensor:
     x = input._np
     if set(outs) == {1}:
         axes = tuple(range(-count, 0))
-        if x.ndim in (count + 1, count + 2) or x.ndim == count:
+        if x.ndim in range(count, count + 3):
             return input.mean(axes, keepdim=True)
     if x.ndim not in (count + 1, count + 2):
         raise RuntimeError(
@@ -146,7 +146,9 @@ def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool
             f"{list(x.shape)} with dimension {first + x.shape[first:].index(0)} being empty"
         )
     found, at = _MAX[count](wrap(x), outs, return_indices=True)
-    out, places = make(found._data), make(at._data)
+    data = found._data
+    out = make(data.copy() if np.may_share_memory(data, x) else data)
+    places = make(at._data)
     if mode.enabled and needs_grad(input):
         rule = ScatterRule(x.shape, count, False)
         node = keep(f"AdaptiveMaxPool{count}DBackward0", (input,), (), rule)

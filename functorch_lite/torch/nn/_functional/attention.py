@@ -25,7 +25,7 @@ def _scores(q: Array, k: Array, mask: Array | None, causal: bool, scale: float) 
         s = fnp.where(wrap(low), s, -np.inf)
     if mask is not None:
         s = s + mask
-    top = fnp.max(s, axis=-1, keepdims=True)
+    top = fnp.max(s, axis=-1, keepdims=True, initial=-np.inf)
     e = fnp.exp(s - fnp.where(fnp.isfinite(top), top, 0))
     total = fnp.sum(e, axis=-1, keepdims=True)
     return e / fnp.where(total == 0, 1, total)

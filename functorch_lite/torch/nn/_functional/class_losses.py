@@ -10,12 +10,12 @@ from functorch_lite import numpy as fnp
 from functorch_lite.core.array import Array
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep
-from functorch_lite.torch._core.node import attach
+from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.matrix_products import unsafe_view
 from functorch_lite.torch._ops.softmax import log_softmax
-from functorch_lite.torch.nn._functional.pulled import Pulled
+from functorch_lite.torch.nn._functional.pulled import Pulled, not_differentiable
 from functorch_lite.torch.nn._functional.reduction import (
     check_reduction,
     legacy,
@@ -80,9 +80,11 @@ def _nll(
     w = None if weight is None else weight._np
     chosen, factors = _factors(t, w, x.dtype, classes, ignore)
     picked = np.take_along_axis(x, np.expand_dims(chosen, axis), axis)
-    losses = -(picked.reshape(t.shape) * factors)
-    if factors.dtype.kind == "b" or not factors.all():
-        losses = np.where(factors == 0, 0, losses).astype(x.dtype)
+    with np.errstate(invalid="ignore"):
+        losses = -(picked.reshape(t.shape) * factors)
+    ignored = t == ignore
+    if ignored.any():
+        losses = np.where(ignored, 0, losses).astype(x.dtype)
     data: Any
     if reduction == "none":
         data = losses
@@ -95,6 +97,8 @@ def _nll(
         data = data.astype(x.dtype)
     out = make(data)
     if wants_grad((input,)):
+        if weight is not None and needs_grad(weight):
+            raise not_differentiable("nll_loss_forward", "weight")
         kept = (target,) if weight is None else (target, weight)
         name = "NllLossBackward0" if x.ndim < 3 else "NllLoss2DBackward0"
         rule = _NllRule(x.shape, x.dtype, axis, reduction, ignore)
@@ -259,7 +263,10 @@ def _bce_pull(g: Array, x: Array, y: Array, w: Array | None, *, wanted: Any, red
     return of_x, g * (fnp.log1p(-x) - fnp.log(x)) if wanted[1] else None, None
 
 
-BCE = Pulled("BinaryCrossEntropyBackward0", _bce, _bce_pull)
+BCE = Pulled(
+    "BinaryCrossEntropyBackward0", _bce, _bce_pull,
+    constants={2: ("binary_cross_entropy", "weight")},
+)  # fmt: skip
 
 
 def binary_cross_entropy(
@@ -333,7 +340,11 @@ def _logits_pull(
     return of_x, of_y, None, None
 
 
-LOGITS = Pulled("BinaryCrossEntropyWithLogitsBackward0", _logits, _logits_pull)
+_WITH_LOGITS = "binary_cross_entropy_with_logits"
+LOGITS = Pulled(
+    "BinaryCrossEntropyWithLogitsBackward0", _logits, _logits_pull,
+    constants={2: (_WITH_LOGITS, "weight"), 3: (_WITH_LOGITS, "pos_weight")},
+)  # fmt: skip
 
 
 def binary_cross_entropy_with_logits(

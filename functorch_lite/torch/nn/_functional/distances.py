@@ -99,7 +99,8 @@ def _pdist_pull(g: Array, x: Array, *, wanted: Any, p: float) -> Any:
         slope = fnp.sign(d) * (size == dist)
     else:
         whole = fnp.where(dist == 0, 1, dist)
-        slope = fnp.where(dist == 0, 0, fnp.sign(d) * (size / whole) ** (p - 1))
+        ratio = fnp.where(size == 0, 1, size / whole)
+        slope = fnp.where((dist == 0) | (size == 0), 0, fnp.sign(d) * ratio ** (p - 1))
     share = slope * g[:, None]
     out = fnp.zeros(x.shape, x.dtype).at[wrap(rows)].add(share)
     return (out.at[wrap(columns)].add(-share),)

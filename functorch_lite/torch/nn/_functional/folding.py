@@ -51,7 +51,7 @@ def _columns(x: Array, *, size: Pair, window: tuple[Pair, ...]) -> Array:
         pads = ((0, 0),) * (data.ndim - 2) + tuple((p, p) for p in padding)
         data = np.pad(data, pads)
     places = _places(size, *window)
-    flat = data.reshape(*lead, -1)[..., places]
+    flat = data.reshape(*lead, data.shape[-2] * data.shape[-1])[..., places]
     return wrap(flat.reshape(*lead[:-1], lead[-1] * places.shape[0], places.shape[1]))
 
 
@@ -190,7 +190,7 @@ def _unshuffled(x: Array, *, by: int) -> Array:
 def _mixed(x: Array, *, groups: int) -> Array:
     data = x._data
     batch, c, *sizes = data.shape
-    parts = data.reshape(batch, groups, c // groups, -1).swapaxes(1, 2)
+    parts = data.reshape(batch, groups, c // groups, math.prod(sizes)).swapaxes(1, 2)
     return wrap(np.ascontiguousarray(parts).reshape(batch, c, *sizes))
 
 

@@ -77,7 +77,9 @@ def _place(at: Array, n: int, padding: str, corners: bool) -> Array:
             turns = fnp.floor(off / span)
             rest = off - turns * span
             at = fnp.where(turns % 2 == 0, rest + low, span - rest + low)
-    return at if padding == "zeros" else fnp.clip(at, 0, n - 1)
+    if padding == "zeros":
+        return at
+    return fnp.where(at <= 0, 0, fnp.where(at >= n - 1, n - 1, at))  # no gradient at the edge
 
 
 def _read(x: Array, column: Array, row: Array) -> Array:

@@ -212,7 +212,6 @@ def _renormalise(weight: Any, indices: Any, most: float, p: float) -> None:
     norms = np.linalg.norm(_rows(table, rows), p, axis=1)
     long = norms > most
     if long.any():
-        weight.detach()
         table[rows[long]] *= (most / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
         found = weight._version_of
         if found is not None:

@@ -72,7 +72,10 @@ def _soft_margin_pull(g: Array, x: Array, y: Array, *, wanted: Any, reduction: s
 MSE = Pulled("MseLossBackward0", _mse, _mse_pull)
 SMOOTH = Pulled("SmoothL1LossBackward0", _smooth, _smooth_pull)
 HUBER = Pulled("HuberLossBackward0", _huber, _huber_pull)
-SOFT_MARGIN = Pulled("SoftMarginLossBackward0", _soft_margin, _soft_margin_pull)
+SOFT_MARGIN = Pulled(
+    "SoftMarginLossBackward0", _soft_margin, _soft_margin_pull,
+    constants={1: ("soft_margin_loss", "target")},
+)  # fmt: skip
 
 
 def _weighted(loss: Any, weight: Any, reduction: str) -> Tensor:

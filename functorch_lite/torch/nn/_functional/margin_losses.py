@@ -9,7 +9,6 @@ import numpy as np
 
 from functorch_lite import numpy as fnp
 from functorch_lite.core.array import Array
-from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import wants_grad
@@ -195,7 +194,10 @@ def _margins_pull(
     return slope * (g[:, None] if reduction == "none" else g), None, None
 
 
-MARGINS = Pulled("MultiMarginLossBackward0", _margins, _margins_pull, fuse=False)
+MARGINS = Pulled(
+    "MultiMarginLossBackward0", _margins, _margins_pull, fuse=False,
+    constants={1: ("multi_margin_loss", "weight")},
+)  # fmt: skip
 
 
 def multi_margin_loss(
@@ -302,7 +304,7 @@ def multilabel_margin_loss(
     if reduction == "none" and x.ndim == 1:
         data = loss[0]
     out = make(np.asarray(data, x.dtype))
-    if mode.enabled and wants_grad((input,)):
+    if wants_grad((input,)):
         rule = _MultilabelRule(x.shape, reduction)
         attach(out, keep("MultilabelMarginLossBackward0", (input,), (input, target), rule))
     return out

@@ -82,7 +82,10 @@ def _by_running_pull(
 
 BATCH = Pulled("NativeBatchNormBackward0", _by_batch, _by_batch_pull, again=_by_batch_again,
                checks=(0, 1))  # fmt: skip
-RUNNING = Pulled("NativeBatchNormBackward0", _by_running, _by_running_pull, checks=(0, 1, 3, 4))
+RUNNING = Pulled(
+    "NativeBatchNormBackward0", _by_running, _by_running_pull, checks=(0, 1, 3, 4),
+    constants={3: ("native_batch_norm", "running_mean"), 4: ("native_batch_norm", "running_var")},
+)  # fmt: skip
 
 
 def batch_norm(
@@ -208,9 +211,14 @@ def _rows_pull(g: Array, normal: Array, scale: Array) -> Array:
     return (g - mean - normal * moment) * scale
 
 
+def _lines(x: Array, count: int) -> tuple[int, int]:
+    """How many examples there are, and of how many elements; without elements nobody can tell."""
+    return x.size // count if count else 0, count
+
+
 def _layer(x: Array, w: Array | None, b: Array | None, *, count: int, eps: float) -> Array:
     shape = x.shape
-    centred, scale = _by_rows(x.reshape(-1, count), eps=eps)
+    centred, scale = _by_rows(x.reshape(_lines(x, count)), eps=eps)
     out = (centred * scale).reshape(shape)
     if w is not None:
         out = out * w
@@ -220,7 +228,7 @@ def _layer(x: Array, w: Array | None, b: Array | None, *, count: int, eps: float
 def _layer_pull(
     g: Array, x: Array, w: Array | None, b: Array | None, *, wanted: Any, count: int, eps: float
 ) -> Any:
-    rows = (-1, count)
+    rows = _lines(x, count)
     centred, scale = _by_rows(x.reshape(rows), eps=eps)
     normal = centred * scale
     flat = g.reshape(rows)
@@ -281,9 +289,13 @@ def layer_norm(
     return LAYER((input, weight, bias), count=math.prod(shape), eps=float(eps))
 
 
+def _groups(x: Array, groups: int) -> tuple[int, int]:
+    return x.shape[0] * groups, math.prod(x.shape[1:]) // groups
+
+
 def _group(x: Array, w: Array | None, b: Array | None, *, groups: int, eps: float) -> Array:
     shape = x.shape
-    centred, scale = _by_rows(x.reshape(shape[0] * groups, -1), eps=eps)
+    centred, scale = _by_rows(x.reshape(_groups(x, groups)), eps=eps)
     out = (centred * scale).reshape(shape)
     if w is not None:
         out = out * _along(w, x.ndim)
@@ -293,7 +305,7 @@ def _group(x: Array, w: Array | None, b: Array | None, *, groups: int, eps: floa
 def _group_pull(
     g: Array, x: Array, w: Array | None, b: Array | None, *, wanted: Any, groups: int, eps: float
 ) -> Any:
-    shape, rows = x.shape, (x.shape[0] * groups, -1)
+    shape, rows = x.shape, _groups(x, groups)
     axes = (0, *range(2, x.ndim))
     centred, scale = _by_rows(x.reshape(rows), eps=eps)
     normal = centred * scale

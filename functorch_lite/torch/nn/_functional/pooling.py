@@ -83,7 +83,8 @@ def _max_pool(
     params = windows.params()
     array = wrap(x)
     if not (recorded or return_indices):
-        return make(ops.window_max(array, **params)._data)
+        found = ops.window_max(array, **params)._data
+        return make(found.copy() if np.may_share_memory(found, x) else found)
     at = ops.window_argmax(array, batch_dims=windows.lead, **params)._data
     rows = math.prod(x.shape[: windows.lead])
     flat = x.reshape(rows, windows.size())
@@ -243,7 +244,8 @@ def _divisor(x: Array, counts: Any) -> Array:
 def _mean(x: Array, *, windows: Windows, counts: Any) -> Array:
     total = ops.window_sum(x, **windows.params())
     if x.dtype.kind in "iu":
-        return wrap(total._data // counts)
+        sums = total._data
+        return wrap(np.sign(sums) * (np.abs(sums) // counts))  # towards zero
     return total / _divisor(x, counts)
 
 

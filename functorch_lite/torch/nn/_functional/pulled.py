@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from functorch_lite.torch._core.node import Node, Saved, attach, edge_of, freed_
 from functorch_lite.torch._core.op import Composite, formula, fresh, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make
 
-__all__ = ["Linear", "Pulled"]
+__all__ = ["Linear", "Pulled", "not_differentiable"]
 
 
 class PulledNode(Node):
@@ -99,11 +99,13 @@ class Pulled:
         checks: positions of the operands that may not be written to before the backward pass; all
             by default.
         fuse: whether large calls run as one compiled program.
+        constants: per position of an operand without a gradient, what PyTorch calls the function
+            and the operand.
 
     Half precision is computed in single precision.
     """
 
-    __slots__ = ("again", "checks", "f", "node", "pull")
+    __slots__ = ("again", "checks", "constants", "f", "node", "pull")
 
     def __init__(
         self,
@@ -114,7 +116,9 @@ class Pulled:
         again: Callable[..., Any] | None = None,
         checks: Sequence[int] | None = None,
         fuse: bool = True,
+        constants: Mapping[int, tuple[str, str]] | None = None,
     ) -> None:
+        self.constants = constants or {}
         self.f = lax.composite(f, name) if fuse else f
         self.pull = lax.composite(pull, name) if fuse else pull
         self.again = again
@@ -155,6 +159,9 @@ class Pulled:
         node = self.node(
             [None if t is None or t._np.dtype.kind in "iub" else edge_of(t) for t in operands]
         )
+        for i, (function, name) in self.constants.items():
+            if node.edges[i] is not None:
+                raise not_differentiable(function, name)
         checks = self.checks
         node.kept = [
             None if t is None
@@ -164,6 +171,14 @@ class Pulled:
         ]  # fmt: skip
         node.extras, node.params, node.what = extras, params, self
         return node
+
+
+def not_differentiable(function: str, name: str) -> RuntimeError:
+    """What is said where the gradient of an operand is wanted that has none."""
+    return RuntimeError(
+        f"The function '{function}' is not differentiable with respect to argument '{name}'. This "
+        "input cannot have requires_grad True."
+    )
 
 
 class Linear:
@@ -188,7 +203,7 @@ class Linear:
         made = self.f(_wide(wrap(data)), **params)._data
         if made.dtype != data.dtype:
             made = made.astype(data.dtype)
-        if made is data or not made.flags.c_contiguous:
+        if np.may_share_memory(made, data) or not made.flags.c_contiguous:
             made = made.copy()
         out = make(made)
         if wants_grad((t,)) and data.dtype.kind in "fcV":

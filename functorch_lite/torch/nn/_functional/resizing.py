@@ -177,7 +177,6 @@ def _operation(mode: str, count: int, smooth: bool) -> Linear:
     found = _OPS.get(key)
     if found is None:
         name = _KINDS[mode, count] + ("Aa" if smooth else "")
-        name = name.replace("2DAa", "2DAa")
         if mode.startswith("nearest"):
             found = Linear(f"{name}Backward0", _picked, _picked_back)
         else:
