@@ -132,7 +132,7 @@ class Assembler:
         to = vector_type(scalar_type(dtype), x.width)
         return self.define(f"{code} {self.type(x)} {x.text} to {to}", dtype, x.width)
 
-    def intrinsic(self, name: str, *xs: Operand, extra: str = "") -> Operand:
+    def intrinsic(self, name: str, *xs: Operand, extra: str = "", flags: str = "") -> Operand:
         """A call of ``llvm.name`` that is overloaded on its operands' type."""
         xs = self.joined(*xs)
         kind = self.type(xs[0])
@@ -143,7 +143,7 @@ class Assembler:
         given = ", ".join([kind] * len(xs) + (["i1"] if extra else []))
         self.declared[full] = f"declare {kind} @{full}({given})"
         args = ", ".join(f"{kind} {x.text}" for x in xs) + (f", {extra}" if extra else "")
-        return self.define(f"call {kind} @{full}({args})", xs[0].dtype, xs[0].width)
+        return self.define(f"call {flags}{kind} @{full}({args})", xs[0].dtype, xs[0].width)
 
     # ---------------------------------------------------------------------- the maths' builder
     def dtype(self, x: Operand) -> Dtype:

@@ -383,6 +383,9 @@ class _Printer(Lanes):
 
     def combine(self, acc: Accumulator, left: Operand, right: Operand) -> Operand:
         """The reduction of two operands."""
+        if acc.op in ("maximum", "minimum") and is_float(acc.dtype):
+            # Of zeros of both signs, any: then it takes three instructions a vector.
+            return self.a.intrinsic(acc.op, left, right, flags="nsz ")
         return scalars.apply(self.a, acc.op, [left, right], acc.dtype, None)
 
     def result(self, s: Result) -> None:
