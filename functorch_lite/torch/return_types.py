@@ -93,20 +93,13 @@ def results_in(made: NamedResults, out: Any) -> Any:
     return _by_name[f"{type(made).__name__}_out"](tuple(out))
 
 
-C_NAMES = {
-    dtypes.float64: "double", dtypes.float32: "float", dtypes.int64: "long int",
-    dtypes.int32: "int", dtypes.int16: "short", dtypes.int8: "signed char",
-    dtypes.uint8: "unsigned char", dtypes.bool: "bool", dtypes.float16: "c10::Half",
-    dtypes.bfloat16: "c10::BFloat16",
-}  # fmt: skip
-"""What messages call the types of elements."""
-
-
 def expect_int64(target: Any) -> None:
     """Refuse a tensor that cannot take positions."""
     if target.dtype is not dtypes.int64:
-        name = C_NAMES.get(target.dtype, target.dtype.scalar_name)
-        raise RuntimeError(f"Expected out tensor to have dtype long int, but got {name} instead")
+        raise RuntimeError(
+            "Expected out tensor to have dtype long int, but got "
+            f"{target.dtype.c_name} instead"
+        )
 
 
 _PAIR = ("values", "indices")

@@ -30,6 +30,8 @@ class dtype(Sealed):
         np: the NumPy dtype of the stored values.
         kind: 0 bool, 1 integral, 2 floating, 3 complex.
         scalar_name: the name in PyTorch's messages and legacy tensor types, e.g. ``Float``.
+        c_name: the name in messages that its compiler writes, e.g. ``long int``.
+        fixed_name: the same where integers have their width in their name, e.g. ``int64_t``.
         is_floating_point, is_complex, is_signed, itemsize, abbr: as in PyTorch.
 
     Raises:
@@ -44,14 +46,16 @@ class dtype(Sealed):
 
     __module__ = "torch"
     __slots__ = (
-        "_complex", "_name", "_real", "abbr", "is_complex", "is_floating_point", "is_signed",
-        "itemsize", "kind", "np", "scalar_name",
+        "_complex", "_name", "_real", "abbr", "c_name", "fixed_name", "is_complex",
+        "is_floating_point", "is_signed", "itemsize", "kind", "np", "scalar_name",
     )  # fmt: skip
 
     _complex: dtype | None
     _name: str
     _real: dtype
     abbr: str
+    c_name: str
+    fixed_name: str
     is_complex: builtins.bool
     is_floating_point: builtins.bool
     is_signed: builtins.bool
@@ -98,13 +102,15 @@ def named(name: str) -> dtype:
 
 
 def _make(
-    name: str, scalar_name: str, abbr: str, kind: builtins.int, np: Any, real: dtype | None = None
-) -> dtype:
+    name: str, scalar_name: str, c_name: str, abbr: str, kind: builtins.int, np: Any,
+    real: dtype | None = None,
+) -> dtype:  # fmt: skip
     """A new dtype, known by its name; a complex one is joined with the type of its parts."""
     stored = numpy.dtype(np)
     self = BY_NAME[name] = sealed(
-        dtype, _name=name, scalar_name=scalar_name, abbr=abbr, kind=kind, np=stored,
-        itemsize=stored.itemsize, is_floating_point=kind == 2, is_complex=kind == 3,
+        dtype, _name=name, scalar_name=scalar_name, c_name=c_name,
+        fixed_name=f"{name}_t" if kind == 1 and name != "int32" else c_name, abbr=abbr, kind=kind,
+        np=stored, itemsize=stored.itemsize, is_floating_point=kind == 2, is_complex=kind == 3,
         is_signed=kind > 1 or stored.kind == "i", _complex=None,
     )  # fmt: skip
     fill(self, "_real", self if real is None else real)
@@ -114,27 +120,36 @@ def _make(
     return self
 
 
-bool = _make("bool", "Bool", "b8", 0, numpy.bool_)
-uint8 = _make("uint8", "Byte", "u8", 1, numpy.uint8)
-int8 = _make("int8", "Char", "i8", 1, numpy.int8)
-int16 = _make("int16", "Short", "i16", 1, numpy.int16)
-int32 = _make("int32", "Int", "i32", 1, numpy.int32)
-int64 = _make("int64", "Long", "i64", 1, numpy.int64)
-uint16 = _make("uint16", "UInt16", "u16", 1, numpy.uint16)
-uint32 = _make("uint32", "UInt32", "u32", 1, numpy.uint32)
-uint64 = _make("uint64", "UInt64", "u64", 1, numpy.uint64)
-float8_e4m3fn = _make("float8_e4m3fn", "Float8_e4m3fn", "f8e4m3fn", 2, ml_dtypes.float8_e4m3fn)
-float8_e5m2 = _make("float8_e5m2", "Float8_e5m2", "f8e5m2", 2, ml_dtypes.float8_e5m2)
-float16 = _make("float16", "Half", "f16", 2, numpy.float16)
-bfloat16 = _make("bfloat16", "BFloat16", "bf16", 2, ml_dtypes.bfloat16)
-float32 = _make("float32", "Float", "f32", 2, numpy.float32)
-float64 = _make("float64", "Double", "f64", 2, numpy.float64)
+def _of(parts: dtype) -> str:
+    """What the compiler calls the complex numbers of some parts."""
+    return f"c10::complex<{parts.c_name}>"
+
+
+bool = _make("bool", "Bool", "bool", "b8", 0, numpy.bool_)
+uint8 = _make("uint8", "Byte", "unsigned char", "u8", 1, numpy.uint8)
+int8 = _make("int8", "Char", "signed char", "i8", 1, numpy.int8)
+int16 = _make("int16", "Short", "short int", "i16", 1, numpy.int16)
+int32 = _make("int32", "Int", "int", "i32", 1, numpy.int32)
+int64 = _make("int64", "Long", "long int", "i64", 1, numpy.int64)
+uint16 = _make("uint16", "UInt16", "short unsigned int", "u16", 1, numpy.uint16)
+uint32 = _make("uint32", "UInt32", "unsigned int", "u32", 1, numpy.uint32)
+uint64 = _make("uint64", "UInt64", "long unsigned int", "u64", 1, numpy.uint64)
+float8_e4m3fn = _make(
+    "float8_e4m3fn", "Float8_e4m3fn", "c10::Float8_e4m3fn", "f8e4m3fn", 2, ml_dtypes.float8_e4m3fn
+)
+float8_e5m2 = _make(
+    "float8_e5m2", "Float8_e5m2", "c10::Float8_e5m2", "f8e5m2", 2, ml_dtypes.float8_e5m2
+)
+float16 = _make("float16", "Half", "c10::Half", "f16", 2, numpy.float16)
+bfloat16 = _make("bfloat16", "BFloat16", "c10::BFloat16", "bf16", 2, ml_dtypes.bfloat16)
+float32 = _make("float32", "Float", "float", "f32", 2, numpy.float32)
+float64 = _make("float64", "Double", "double", "f64", 2, numpy.float64)
 # NumPy has no such number. Half precision times 1j names this dtype all the same, so it exists; the
 # record type makes every computation with it fail in NumPy instead of running in another precision.
 _HALF_PARTS = [("real", numpy.float16), ("imag", numpy.float16)]
-complex32 = _make("complex32", "ComplexHalf", "c32", 3, _HALF_PARTS, float16)
-complex64 = _make("complex64", "ComplexFloat", "c64", 3, numpy.complex64, float32)
-complex128 = _make("complex128", "ComplexDouble", "c128", 3, numpy.complex128, float64)
+complex32 = _make("complex32", "ComplexHalf", _of(float16), "c32", 3, _HALF_PARTS, float16)
+complex64 = _make("complex64", "ComplexFloat", _of(float32), "c64", 3, numpy.complex64, float32)
+complex128 = _make("complex128", "ComplexDouble", _of(float64), "c128", 3, "c16", float64)
 fill(bfloat16, "_complex", complex64)
 
 short, int, long = int16, int32, int64

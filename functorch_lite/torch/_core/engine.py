@@ -23,9 +23,11 @@ class _Inside(threading.local):
 
     Attributes:
         wanted: whether it computes the gradients of some edges only.
+        current: the pass itself; None outside of any.
     """
 
     wanted = False
+    current: _Pass | None = None
 
 
 inside = _Inside()
@@ -48,12 +50,13 @@ def run(
     Returns:
         the gradients of the wanted edges, None where nothing arrived.
     """
-    was, before = mode.enabled, inside.wanted
-    mode.enabled, inside.wanted = create, wanted is not None
+    was, before, outer = mode.enabled, inside.wanted, inside.current
+    made = _Pass(keep, wanted)
+    mode.enabled, inside.wanted, inside.current = create, wanted is not None, made
     try:
-        return _Pass(keep, wanted).run(roots)
+        return made.run(roots)
     finally:
-        mode.enabled, inside.wanted = was, before
+        mode.enabled, inside.wanted, inside.current = was, before, outer
 
 
 class _Pass:
@@ -63,6 +66,8 @@ class _Pass:
         grads: per node what has arrived, one entry per result.
         waiting: per node how many gradients are still to come.
         useful: nodes that lead to a wanted edge; None if all are.
+        reached: all nodes that the roots lead to.
+        hooks: what hooks on several gradients have seen in this pass, by hook.
     """
 
     def __init__(self, keep: bool, wanted: Sequence[Edge] | None) -> None:
@@ -72,6 +77,16 @@ class _Pass:
         self.waiting: dict[Node, int] = {}
         self.useful: set[Node] | None = None
         self.caught: dict[tuple[Node, int], Tensor] = {}
+        self.reached: set[Node] = set()
+        self.hooks: dict[Any, Any] = {}
+
+    def visits(self, node: Node) -> bool:
+        """Whether the gradient of a node's results is computed in this pass."""
+        if node not in self.reached:
+            return False
+        if self.useful is None or node in self.useful:
+            return True
+        return any(node is target for target, _ in self.wanted or ())
 
     def run(self, roots: Sequence[tuple[Edge, Tensor]]) -> list[Tensor | None]:
         self.count([edge[0] for edge, _ in roots])
@@ -90,6 +105,8 @@ class _Pass:
         while ready:
             node = heapq.heappop(ready)[2]
             grads = self.grads.pop(node, None) or [None] * max(len(node.metas), 1)
+            if self.useful is not None and node not in self.useful and node not in catching:
+                continue
             if node.result_hooks is not None or node.retained is not None:
                 self.result_hooks(node, grads)
             if node in catching:
@@ -130,7 +147,7 @@ class _Pass:
     def count(self, starts: Sequence[Node]) -> None:
         """How many gradients each node waits for, and which nodes are useful."""
         waiting = self.waiting
-        seen = set(starts)
+        seen = self.reached = set(starts)
         stack = list(seen)
         order = []
         while stack:
@@ -196,7 +213,8 @@ class _Pass:
         for nr, ref in (node.retained or {}).items():
             t, g = ref(), grads[nr]
             if t is not None and g is not None:
-                t._grad = g if t._grad is None else t._grad + g
+                # A copy, as the same gradient may go to others, too.
+                t._grad = g.clone() if t._grad is None else t._grad + g
 
 
 def _by_number(node: Node) -> tuple[bool, float]:

@@ -21,7 +21,6 @@ from functorch_lite.torch._core.node import (
 )
 from functorch_lite.torch._core.public import FUNCTIONS, method
 from functorch_lite.torch._core.tensor import Tensor, make
-from functorch_lite.torch._rng.fill import NAMES
 
 __all__ = ["backward", "grad"]
 
@@ -246,7 +245,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
             raise RuntimeError("can't assign Variable as its own grad")
         if value._np.dtype != self._np.dtype:
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{NAMES[value._np.dtype][1]}' to a "
+                f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a "
                 f"tensor with grad_dtype '{self.dtype.scalar_name}'. The gradient must match the "
                 "tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
                 "grad_dtype attribute with a specific dtype, or None to allow any dtype. Set "

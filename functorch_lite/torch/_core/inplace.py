@@ -15,7 +15,10 @@ from functorch_lite.torch._core.order import is_dense
 from functorch_lite.torch._core.tensor import Tensor, version
 from functorch_lite.torch._core.view import CopySlices, geometry, refuse_view, remake_view
 
-__all__ = ["check_inplace", "no_overlap", "ready", "rebase", "write", "write_by_formula"]
+__all__ = [
+    "apply_inplace", "apply_ready", "check_inplace", "no_overlap", "ready", "rebase", "write",
+    "write_by_formula",
+]  # fmt: skip
 
 _remake.append(remake_view)
 
@@ -147,9 +150,20 @@ def apply_inplace(what: RecordOp | Composite, operands: Any, params: dict[str, A
     The caller has seen to it that the operands fit: dtype and shape of the result are those of
     the first operand.
     """
-    t: Tensor = operands[0]
     recorded = wants_grad(operands)
-    ready(t, operands[1:], recorded)
+    ready(operands[0], operands[1:], recorded)
+    return apply_ready(what, operands, params, recorded)
+
+
+def apply_ready(
+    what: RecordOp | Composite, operands: Any, params: dict[str, Any], recorded: bool
+) -> Tensor:
+    """The same once ``ready`` has been asked.
+
+    Args:
+        recorded: whether an operand wants a gradient.
+    """
+    t: Tensor = operands[0]
     if not recorded:
         if what.__class__ is RecordOp:
             out = what(operands, params)

@@ -122,33 +122,60 @@ class Node:
         return f"<{type(self).__name__} object at {id(self):#x}>"
 
 
-_BY_HAND = ("AccumulateGrad", "CopyBackwards", "CopySlices")
+_BY_HAND = ("AccumulateGrad", "CopyBackwards", "CopySlices", "NotImplemented")
 
 
 class RemovableHandle:
     """Takes a hook back: by ``remove()``, or as a context.
 
+    Args:
+        hooks_dict: where the hook is, under ``id``.
+        hook: put there; without it, whoever makes the handle does so.
+        extra_dict: one or several other dictionaries with an entry of that ``id``.
+
     Source: ``torch.utils.hooks.RemovableHandle``.
     """
 
-    _ids = itertools.count()
+    __module__ = "torch.utils.hooks"
+    next_id = 0
 
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.id = next(self._ids)
-        self._hooks = weakref.ref(hooks)
-        hooks[self.id] = hook
+    def __init__(self, hooks_dict: Any, hook: Any = None, *, extra_dict: Any = None) -> None:
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
+        extra = [extra_dict] if isinstance(extra_dict, dict) else extra_dict or []
+        self._places = [weakref.ref(d) for d in (hooks_dict, *extra)]
+        if hook is not None:
+            hooks_dict[self.id] = hook
 
     def remove(self) -> None:
         """Take the hook back."""
-        hooks = self._hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
+        for place in self._places:
+            hooks = place()
+            if hooks is not None:
+                hooks.pop(self.id, None)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by the name torch.utils.hooks: `torch` may be another package when this is read.
+        hooks, *extra = (place() for place in self._places)
+        return _handle, (), (hooks, self.id, tuple(extra))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        # The dictionaries come with the copy, which must not stay tied to the original's.
+        hooks, self.id, *more = state
+        places = (hooks, *(more[0] if more else ()))
+        self._places = [weakref.ref(OrderedDict() if d is None else d) for d in places]
+        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
 
     def __enter__(self) -> RemovableHandle:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.remove()
+
+
+def _handle() -> RemovableHandle:
+    """A handle that is still to get its state."""
+    return RemovableHandle.__new__(RemovableHandle)
 
 
 class AccumulateGrad(Node):

@@ -21,6 +21,7 @@ from functorch_lite.core.op import NOT_DIFFERENTIABLE, Rule
 from functorch_lite.core.op import Op as Record
 from functorch_lite.core.trace import state
 from functorch_lite.torch._core.grad_mode import mode
+from functorch_lite.torch._core.large import BIG
 from functorch_lite.torch._core.node import (
     Node,
     Saved,
@@ -38,8 +39,6 @@ __all__ = ["Composite", "FormulaNode", "RecordOp", "before", "formula", "fresh",
 
 Operands = Sequence[Any]
 _ndarray = np.ndarray
-BIG = 1 << 17
-"""Elements from which on operations bound by memory run on all cores."""
 _NONE: dict[str, Any] = {}
 
 

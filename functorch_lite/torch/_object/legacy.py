@@ -90,17 +90,10 @@ def _of_data(data: Any, dtype: DType) -> Tensor:
     return make(as_array(data, dtype))
 
 
-_C_NAMES = {"int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
-            "uint8": "unsigned char", "float32": "float", "float64": "double",
-            "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-            "complex64": "c10::complex<float>", "complex128": "c10::complex<double>"}  # fmt: skip
-
-
 def _options(dtype: DType) -> str:
-    name = _C_NAMES.get(dtype._name, dtype._name)
     return (
-        f"TensorOptions(dtype={name}, device=cpu, layout=Strided, requires_grad=false (default), "
-        "pinned_memory=false (default), memory_format=(nullopt))"
+        f"TensorOptions(dtype={dtype.c_name}, device=cpu, layout=Strided, "
+        "requires_grad=false (default), pinned_memory=false (default), memory_format=(nullopt))"
     )
 
 

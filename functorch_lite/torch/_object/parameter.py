@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.layout import preserve_format
 from functorch_lite.torch._core.public import disabled
 from functorch_lite.torch._core.tensor import Tensor, make
@@ -14,6 +15,11 @@ from functorch_lite.torch._object import pickling, tensor_methods
 from functorch_lite.torch._object.subclass import make_subclass
 
 __all__ = ["Buffer", "Parameter"]
+
+
+def _nothing() -> Tensor:
+    """An empty tensor of the default dtype."""
+    return make(np.empty(0, default.dtype.np))
 
 
 class _ParameterMeta(type):
@@ -49,7 +55,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
-            data = make(np.empty(0, np.float32))
+            data = _nothing()
         if type(data) is Tensor or type(data) is Parameter:
             return make_subclass(cls, data, requires_grad)
         if not isinstance(data, Tensor):
@@ -70,10 +76,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         state = pickling.attributes(self)
-        arguments = (self.data, self.requires_grad)
-        if type(self) is Parameter and not state:
-            return _rebuild, (Parameter, *arguments, state)
-        return _rebuild, (type(self), *arguments, state)
+        return _rebuild, (type(self), self.data, self.requires_grad, state)
 
 
 def _rebuild(cls: Any, data: Tensor, requires_grad: bool, state: dict[str, Any]) -> Any:
@@ -110,7 +113,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
-            data = make(np.empty(0, np.float32))
+            data = _nothing()
         made = data.detach().requires_grad_(data.requires_grad)
         made.persistent = persistent
         made._is_buffer = True

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.trace import state
-from functorch_lite.torch._core.inplace import check_inplace, rebase, write
+from functorch_lite.torch._core.dtypes import FROM_NP
+from functorch_lite.torch._core.inplace import ready, rebase, write
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.arithmetic import check_factor
 from functorch_lite.torch._ops.bilinear import (
     SMALL,
     BilinearNode,
@@ -23,10 +25,10 @@ from functorch_lite.torch._ops.bilinear import (
     product,
     recorded_node,
 )
-from functorch_lite.torch._ops.binary import common
+from functorch_lite.torch._ops.binary import check_result, common
 from functorch_lite.torch._ops.copying import cast
+from functorch_lite.torch._ops.index_write import as_value
 from functorch_lite.torch._ops.matrix_products import (
-    CPP,
     check_bmm,
     check_mv,
     mismatch,
@@ -43,29 +45,26 @@ ADDBMM = kind_of("AddbmmBackward0", SumNode)
 ADDR = kind_of("AddrBackward0", OuterNode)
 
 
-def _factor(value: Any, array: Any) -> Any:
-    """alpha or beta in the dtype of a result; integers drop a fraction."""
-    return int(value) if array.dtype.kind in "iu" and value.__class__ is float else value
-
-
 def _sum_of(added: Any, made: Any, beta: Any, alpha: Any) -> Any:
     """beta * added + alpha * made, into fresh memory; ``added`` is not read where beta is 0."""
     dtype = made.dtype
     wide = dtype.char in SMALL
     if wide:
         made, added = made.astype(np.float32), added.astype(np.float32)
+    own = FROM_NP[made.dtype]
     if alpha != 1:
-        made = made * made.dtype.type(alpha)
+        made = made * as_value(alpha, own)
     if beta != 0:
         if beta != 1:
-            added = added * made.dtype.type(beta)
+            added = added * as_value(beta, own)
         made = made + added
     return made.astype(dtype) if wide else made
 
 
 def _expanded(t: Any, shape: tuple[int, ...]) -> Any:
     array = t._np
-    return array if array.shape == shape else t.expand(shape)._np
+    # Not recorded: the graph adds up what arrives at a smaller operand.
+    return array if array.shape == shape else t.detach().expand(shape)._np
 
 
 def _add_product(
@@ -73,14 +72,12 @@ def _add_product(
     beta: Any, alpha: Any, made: Callable[[Any, Any], Any], inplace: bool,
 ) -> Tensor:  # fmt: skip
     """What all functions below do once their operands have been checked."""
-    x, y = a._np, b._np
-    beta, alpha = _factor(beta, x), _factor(alpha, x)
     added = input._np if inplace else _expanded(input, shape)
-    data = state.run(_sum_of, added, made(x, y), beta, alpha)
+    data = state.run(_sum_of, added, made(a._np, b._np), beta, alpha)
     if not inplace:
         return bilinear(kind, data, a, b, (input,), beta, alpha)
     recorded = wants_grad((input, a, b)) and data.dtype.kind in "fcV"
-    check_inplace(input, recorded)
+    ready(input, (a, b), recorded)
     node = recorded_node(kind, a, b, (input,), beta, alpha) if recorded else None
     if node is not None:
         node.metas.append((added.shape, added.dtype))
@@ -98,12 +95,15 @@ def _check_inplace_size(input: Tensor, shape: tuple[int, ...]) -> None:
         )
 
 
-def _same_as(input: Tensor, other: Tensor) -> None:
-    if input._np.dtype != other._np.dtype:
-        raise RuntimeError(
-            "self and mat2 must have the same dtype, but got "
-            f"{input.dtype.scalar_name} and {other.dtype.scalar_name}"
-        )
+def _same_dtypes(input: Tensor, a: Tensor, b: Tensor) -> None:
+    """Refuse matrices and what their product is added to in several dtypes, or of bools."""
+    for names, first in (("self and mat2", input), ("mat1 and mat2", a)):
+        if first._np.dtype != b._np.dtype:
+            raise RuntimeError(
+                f"{names} must have the same dtype, but got "
+                f"{first.dtype.scalar_name} and {b.dtype.scalar_name}"
+            )
+    no_bool(b._np, "addmm_impl_cpu_")
 
 
 def _addmm(input: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any, inplace: bool) -> Tensor:
@@ -116,13 +116,7 @@ def _addmm(input: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any, inplace: 
     shape = (x.shape[0], y.shape[1])
     if inplace:
         _check_inplace_size(input, shape)
-    _same_as(input, b)
-    if x.dtype != y.dtype:
-        raise RuntimeError(
-            "mat1 and mat2 must have the same dtype, but got "
-            f"{a.dtype.scalar_name} and {b.dtype.scalar_name}"
-        )
-    no_bool(x, "addmm_impl_cpu_")
+    _same_dtypes(input, a, b)
     return _add_product(ADDMM, input, a, b, shape, beta, alpha, product, inplace)
 
 
@@ -181,7 +175,7 @@ def _baddbmm(input: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any, inplace
     if not input._np.dtype == a._np.dtype == b._np.dtype:
         if input._np.dtype == a._np.dtype:
             raise scalar_types(a, b)
-        names = [CPP[t._np.dtype.name] for t in (input, a, b)]
+        names = [t.dtype.c_name for t in (input, a, b)]
         raise RuntimeError(
             f"Input dtypes must be the same, got: input {names[0]}, batch1: {names[1]}, batch2: "
             f"{names[2]}"
@@ -235,13 +229,7 @@ def _addbmm(input: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any, inplace:
             f"Incompatible matrix sizes for bmm ({x.shape[1]}x{x.shape[2]} and "
             f"{y.shape[1]}x{y.shape[2]})"
         )
-    _same_as(input, b)
-    if x.dtype != y.dtype:
-        raise RuntimeError(
-            "mat1 and mat2 must have the same dtype, but got "
-            f"{a.dtype.scalar_name} and {b.dtype.scalar_name}"
-        )
-    no_bool(x, "addmm_impl_cpu_")
+    _same_dtypes(input, a, b)
     shape = (x.shape[1], y.shape[2])
     return _add_product(ADDBMM, input, a, b, shape, beta, alpha, _batch_sum, inplace)
 
@@ -281,19 +269,10 @@ def _addr(input: Tensor, a: Tensor, b: Tensor, beta: Any, alpha: Any, inplace: b
     else:
         _expanded(input, shape)
     dtype = common(input, _pair(a, b))
-    if dtype.kind < 2:
-        for name, value in (("beta", beta), ("alpha", alpha)):
-            if isinstance(value, float):
-                raise RuntimeError(
-                    f"For integral input tensors, argument {name} must not be a floating point "
-                    "number."
-                )
-    if inplace and dtype.kind > input.dtype.kind:
-        raise RuntimeError(
-            f"result type {dtype.scalar_name} can't be cast to the desired output type "
-            f"{input.dtype.scalar_name}"
-        )
+    check_factor("beta", beta, dtype)
+    check_factor("alpha", alpha, dtype)
     if inplace:
+        check_result(dtype, input.dtype)
         dtype = input.dtype
     input, a, b = cast(input, dtype), cast(a, dtype), cast(b, dtype)
     return _add_product(ADDR, input, a, b, shape, beta, alpha, _outer_data, inplace)

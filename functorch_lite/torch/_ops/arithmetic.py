@@ -13,8 +13,9 @@ from functorch_lite.torch._core.dtypes import FROM_NP, default
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import apply_inplace, ready
+from functorch_lite.torch._core.large import compiled, is_big
 from functorch_lite.torch._core.node import needs_grad
-from functorch_lite.torch._core.op import RecordOp
+from functorch_lite.torch._core.op import RecordOp, wants_grad
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, version
 from functorch_lite.torch._ops.binary import (
@@ -23,21 +24,25 @@ from functorch_lite.torch._ops.binary import (
     PLAIN,
     SUB,
     broadcast_error,
+    by_number,
     check_fits,
     check_result,
     checked,
     common,
+    in_single,
     local2,
     number,
     operand,
     operate,
     quick_pair,
+    written_from,
 )
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import argument, halved, in_parts, refusal
+from functorch_lite.torch._ops.index_write import as_value
 from functorch_lite.torch._ops.pointwise import local, nothing
 
-__all__ = ["DIV", "check_divisor", "check_subtraction", "undefined"]
+__all__ = ["DIV", "check_factor", "check_subtraction", "divided_dtype", "undefined"]
 
 # Not the core's rule, which saves the quotient: that may be written to before the backward pass.
 DIV = local2(
@@ -47,6 +52,7 @@ DIV = local2(
     lambda t, x, y: ops.neg(ops.mul(t, ops.div(ops.div(x, y), y))),
     big=ops.div,
 )
+by_number(DIV, ops.div.eager, in_single(ops.div))
 _OR = RecordOp("", ops.bitwise_or)
 _AND = RecordOp("", ops.bitwise_and)
 _XOR = RecordOp("", ops.bitwise_xor)
@@ -59,11 +65,18 @@ _RSUB_NUMBER = local(
 def _plus(x: Any, y: Any, *, alpha: Any) -> Any:
     if x.dtype.kind == "b":
         return x | y if alpha else x | False
-    return x + (y if alpha == 1 else y * x.dtype.type(alpha))
+    if is_big(x):
+        return _large_plus(x, y, np.asarray(alpha, x.dtype))
+    return x + (y if alpha == 1 else y * as_value(alpha, FROM_NP[x.dtype]))
+
+
+_large_plus = compiled(lambda x, y, alpha: x + y * alpha)
 
 
 def _minus(x: Any, y: Any, *, alpha: Any) -> Any:
-    return x - (y if alpha == 1 else y * x.dtype.type(alpha))
+    if is_big(x):
+        return _large_plus(x, y, np.asarray(-alpha, x.dtype))
+    return x - (y if alpha == 1 else y * as_value(alpha, FROM_NP[x.dtype]))
 
 
 def _scaled_by(sign: int) -> Callable[..., Any]:
@@ -88,17 +101,23 @@ def alpha_dtype(input: Any, other: Any, alpha: Any) -> DType:
         RuntimeError: the factor is not of its category.
     """
     dtype = common(input, other)
-    if isinstance(alpha, float) and dtype.kind < 2:
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
-    if isinstance(alpha, bool) and dtype.kind:
-        raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, complex) and dtype.kind < 3:
-        raise RuntimeError(
-            "For non-complex input tensors, argument alpha must not be a complex number."
-        )
+    check_factor("alpha", alpha, dtype)
+    as_value(alpha, dtype)
     return dtype
+
+
+def check_factor(name: str, value: Any, dtype: DType) -> None:
+    """Refuse a factor that is not of the category of a dtype."""
+    if isinstance(value, float) and dtype.kind < 2:
+        raise RuntimeError(
+            f"For integral input tensors, argument {name} must not be a floating point number."
+        )
+    if isinstance(value, bool) and dtype.kind:
+        raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
+    if isinstance(value, complex) and dtype.kind < 3:
+        raise RuntimeError(
+            f"For non-complex input tensors, argument {name} must not be a complex number."
+        )
 
 
 def _add(a: Any, b: Any) -> Tensor:
@@ -132,8 +151,7 @@ def _weighted_inplace(what: RecordOp, t: Tensor, b: Any, alpha: Any) -> Tensor:
     if isinstance(b, Tensor) and b._np.ndim and b._np.shape != t._np.shape:
         check_fits(t, b)
     if dtype is not own:
-        found: Tensor = t.copy_(_weighted(what, t, b, alpha))
-        return found
+        return written_from(t, wants_grad((t, b)), lambda x: _weighted(what, x, b, alpha))
     other = cast(b, own) if isinstance(b, Tensor) else number(b, own.np)
     return apply_inplace(what, (t, other), {"alpha": alpha})
 
@@ -194,8 +212,7 @@ def _rsub(a: Any, b: Any) -> Tensor:
     if isinstance(b, Tensor):
         return operate(RSUB, b, a)
     dtype = common(a, b)
-    value = b if isinstance(b, complex) else dtype.np.type(b)
-    return _RSUB_NUMBER((a,), {"number": value}, dtype.np)
+    return _RSUB_NUMBER((a,), {"number": number(b, dtype.np)._data}, dtype.np)
 
 
 @public("rsub", methods=False)
@@ -237,11 +254,23 @@ def undefined(name: str) -> Callable[..., Any]:
     return rule
 
 
-def check_divisor(b: Any) -> None:
-    """Refuse zeros among integers."""
-    data = b._np if isinstance(b, Tensor) else np.asarray(b)
-    if not data.all():
-        raise RuntimeError("ZeroDivisionError")
+def divided_dtype(kernel: str, a: Any, b: Any, target: Tensor | None = None) -> DType:
+    """The dtype of a rounded quotient or a remainder, into a tensor if one is given.
+
+    Raises:
+        RuntimeError: an integer is divided by zero, or the tensor cannot hold the result.
+        NotImplementedError: it is of bools or complex numbers.
+    """
+    dtype = common(a, b)
+    if target is not None:
+        check_result(dtype, FROM_NP[target._np.dtype])
+    if dtype.kind in (0, 3):
+        raise refusal(kernel, dtype)
+    if dtype.kind == 1:
+        data = b._np if isinstance(b, Tensor) else number(b, dtype.np)._data
+        if not data.all():
+            raise RuntimeError("ZeroDivisionError")
+    return dtype
 
 
 def _trunc_divide(x: Any, y: Any) -> Any:
@@ -257,18 +286,9 @@ ROUNDED: dict[str, tuple[RecordOp, str]] = {
     "trunc": (
         local2("DivBackward2", halved(_trunc_divide), nothing, nothing), "div_trunc_cpu"),
 }  # fmt: skip
-
-
-def _rounding_dtype(kernel: str, a: Any, b: Any, target: Tensor | None = None) -> DType:
-    """The dtype of a quotient that is rounded, into a tensor if one is given."""
-    dtype = common(a, b)
-    if target is not None:
-        check_result(dtype, FROM_NP[target._np.dtype])
-    if dtype.kind in (0, 3):
-        raise refusal(kernel, dtype)
-    if dtype.kind == 1:
-        check_divisor(b)
-    return dtype
+by_number(FLOOR, np.floor_divide, undefined("floor_divide"))
+by_number(ROUNDED["floor"][0], np.floor_divide, nothing)
+by_number(ROUNDED["trunc"][0], _trunc_divide, nothing)
 
 
 def _rounded_by(mode: str) -> tuple[RecordOp, str]:
@@ -288,7 +308,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """
     if rounding_mode is not None:
         what, kernel = _rounded_by(rounding_mode)
-        return operate(what, input, other, _rounding_dtype(kernel, input, other))
+        return operate(what, input, other, divided_dtype(kernel, input, other))
     found = _quick_div(input, other)
     return checked(_div, "div", input, other) if found is None else found
 
@@ -301,7 +321,7 @@ def true_divide(input: Any, other: Any) -> Tensor:
 
 
 def _floor_divide(a: Any, b: Any) -> Tensor:
-    return operate(FLOOR, a, b, _rounding_dtype("div_floor_cpu", a, b))
+    return operate(FLOOR, a, b, divided_dtype("div_floor_cpu", a, b))
 
 
 @public("floor_divide", out=True)

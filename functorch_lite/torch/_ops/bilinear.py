@@ -163,7 +163,8 @@ class BilinearNode(Node):
         return ops.product(ops.t(a), g)
 
     def release(self) -> None:
-        self.freed = True
+        # What saved nothing, as only the third operand wants a gradient, can be gone through again.
+        self.freed = self.a is not None or self.b is not None
         self.a = self.b = None
 
 

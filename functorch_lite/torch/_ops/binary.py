@@ -10,23 +10,25 @@ import numpy as np
 from functorch_lite import ops
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.trace import state
+from functorch_lite.ops.families import HALF_CHARS, const
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.inplace import apply_inplace, ready
-from functorch_lite.torch._core.large import when_large
+from functorch_lite.torch._core.inplace import apply_ready, ready
+from functorch_lite.torch._core.large import BIG, when_large
 from functorch_lite.torch._core.node import needs_grad
-from functorch_lite.torch._core.op import BIG, RecordOp, wants_grad
+from functorch_lite.torch._core.op import RecordOp, before, wants_grad
 from functorch_lite.torch._core.order import in_order
 from functorch_lite.torch._core.promotion import pair_dtype, result_type, with_scalar
 from functorch_lite.torch._core.public import method, override, overrides, public
 from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.copying import cast
-from functorch_lite.torch._ops.elementwise import Local, Unary, argument, cannot_hold
+from functorch_lite.torch._ops.elementwise import Local, Unary, argument, cannot_hold, halved
 
 __all__ = [
-    "ADD", "FUNCTION_OF", "MUL", "SUB", "NoOperand", "common", "local2", "number", "operand",
-    "operate", "operate_inplace", "operators", "pair", "quick_inplace", "quick_pair",
+    "ADD", "MUL", "SUB", "NoOperand", "by_number", "common", "in_single", "local2",
+    "never", "number", "operand", "operate", "operate_inplace", "operators", "pair",
+    "quick_inplace", "quick_pair", "tolerant", "written_from",
 ]  # fmt: skip
 
 _NONE: dict[str, Any] = {}
@@ -43,8 +45,9 @@ def number(value: Any, dtype: np.dtype[Any]) -> Array:
     found = _numbers.get(key)
     if found is None:
         found = wrap(state.run(np.array(value).astype, dtype))
-        # The two zeros are equal, and so cannot both be keys.
-        if value and len(_numbers) < _MOST_NUMBERS:
+        # The two zeros are equal, alone and in complex numbers, and so cannot both be keys; what
+        # is no number is not equal to itself, and would never be found.
+        if value and value == value and key[2] is not complex and len(_numbers) < _MOST_NUMBERS:
             _numbers[key] = found
     return found
 
@@ -99,10 +102,47 @@ def operand(value: Any, dtype: DType) -> Any:
 def operate(what: RecordOp, a: Any, b: Any, dtype: DType | None = None) -> Tensor:
     """Apply an op to two tensors or numbers, in their common dtype."""
     dtype = common(a, b) if dtype is None else dtype
+    if dtype.np.char in HALF_CHARS and what in BY_NUMBER and isinstance(a, Tensor):
+        single = _single(b)
+        if single is not None:
+            return BY_NUMBER[what]((a,), {"number": single}, dtype.np)
     try:
         return what((operand(a, dtype), operand(b, dtype)), _NONE, dtype.np)
     except ValueError:
         raise broadcast_error(a, b) from None
+
+
+BY_NUMBER: dict[RecordOp, RecordOp] = {}
+"""Operations of 16-bit floats and a number, which is not rounded to 16 bits first."""
+_SINGLE = np.dtype(np.float32)
+
+
+def by_number(what: RecordOp, eager: Callable[..., Any], rule: Callable[..., Any]) -> None:
+    """Let an operation take numbers as float32 beside 16-bit floats.
+
+    Args:
+        eager: of raw arrays.
+        rule: of the gradient, as of an operation with one parameter, ``number``.
+    """
+    run = halved(lambda x, *, number: eager(x, number))
+    BY_NUMBER[what] = RecordOp(what.node.__name__, Local(("x",), run, rule))
+
+
+def in_single(back: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule of an operation with a number, computed in float32."""
+
+    def rule(t: Any, number: Any) -> Any:
+        wide = back(ops.cast(t, dtype=_SINGLE), const(number, _SINGLE))
+        return ops.cast(wide, dtype=t.dtype)
+
+    return rule
+
+
+def _single(b: Any) -> Any:
+    """A number as float32; None for tensors with dimensions or a gradient."""
+    if not isinstance(b, Tensor):
+        return np.float32(b)
+    return None if b._np.ndim or (mode.enabled and needs_grad(b)) else b._np.astype(np.float32)[()]
 
 
 def broadcast_error(a: Any, b: Any) -> RuntimeError:
@@ -121,15 +161,26 @@ def operate_inplace(what: RecordOp, t: Tensor, b: Any, dtype: DType | None = Non
     """Like ``operate``, with the result written into the first operand."""
     own = FROM_NP[t._np.dtype]
     dtype = common(t, b) if dtype is None else dtype
-    ready(t, (b,), wants_grad((t, b)))
+    recorded = wants_grad((t, b))
+    ready(t, (b,), recorded)
     check_result(dtype, own)
     if isinstance(b, Tensor) and b._np.ndim and b._np.shape != t._np.shape:
         check_fits(t, b)
     if dtype is not own:
-        found: Tensor = t.copy_(operate(what, t, b, dtype))
-        return found
+        return written_from(t, recorded, lambda x: operate(what, x, b, dtype))
+    if own.np.char in HALF_CHARS and what in BY_NUMBER:
+        single = _single(b)
+        if single is not None:
+            return apply_ready(BY_NUMBER[what], (t,), {"number": single}, recorded)
     other = cast(b, own) if isinstance(b, Tensor) else number(b, own.np)
-    return apply_inplace(what, (t, other), _NONE)
+    return apply_ready(what, (t, other), _NONE, recorded)
+
+
+def written_from(t: Tensor, recorded: bool, f: Callable[[Tensor], Tensor]) -> Tensor:
+    """Write what a function makes of a tensor, in another dtype, into it."""
+    # The function's node must not watch the memory that is written to.
+    found: Tensor = t.copy_(f(before(t) if recorded else t))
+    return found
 
 
 def check_result(dtype: DType, own: DType) -> None:
@@ -156,35 +207,10 @@ REALS = "fd"
 PLAIN = "fdil"
 
 
-FUNCTION_OF: dict[Any, Callable[..., Any]] = {}
-"""The public form of functions that operators call."""
-
-
 def local2(name: str, eager: Callable[..., Any], *partials: Any, big: Any = None) -> RecordOp:
     """An operation on two tensors; ``big`` is the core's function, for those of many elements."""
-    many = None if big is None else when_large(eager, big, (), BIG)
+    many = None if big is None else when_large(eager, big, BIG)
     return RecordOp(name, Local(("x", "y"), eager, *partials), many)
-
-
-def laid_out(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of two raw arrays whose result has the order of dimensions of the first."""
-
-    def f(x: Any, y: Any, **params: Any) -> Any:
-        data = run(x, y, **params)
-        return data if x.ndim < 2 or x.flags.c_contiguous else as_first(data, x)
-
-    return f
-
-
-def as_first(data: Any, x: Any) -> Any:
-    """Raw values in memory as ``x`` lies, unless they have other sizes."""
-    if data.shape != x.shape:
-        return data
-    wanted = np.empty_like(x, data.dtype)
-    if wanted.strides == data.strides:
-        return data
-    wanted[...] = data
-    return wanted
 
 
 ADD = local2("AddBackward0", np.add, lambda t: t, lambda t: t, big=ops.add)
@@ -193,6 +219,7 @@ MUL = local2(
     "MulBackward0", np.multiply, lambda t, y: ops.mul(t, y), lambda t, x: ops.mul(t, x),
     big=ops.mul,
 )  # fmt: skip
+by_number(MUL, np.multiply, in_single(ops.mul))
 
 
 def quick_pair(
@@ -267,6 +294,10 @@ def quick_inplace(run: np.ufunc, chars: str = REALS) -> Quick:
     return quick
 
 
+def never(a: Any, b: Any) -> None:
+    """The quick way of operators that have none."""
+
+
 def operators(
     name: str, quick: Quick, slow: Callable[[Any, Any], Tensor], public_form: Any,
     reflected: Callable[[Any, Any], Any] | None = None,
@@ -294,10 +325,10 @@ def operators(
 
     setattr(Tensor, f"__{name}__", operator)
     if reflected is not None:
-        setattr(Tensor, f"__r{name}__", _tolerant(reflected))
+        setattr(Tensor, f"__r{name}__", tolerant(reflected))
 
 
-def _tolerant(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def tolerant(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A dunder that leaves operands that are none to the other side."""
 
     def operator(self: Any, other: Any) -> Any:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core import dtypes
+from functorch_lite.torch._core.dtypes import from_np
 from functorch_lite.torch._core.public import public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import rows
+from functorch_lite.torch._ops.index_rows import beyond
 from functorch_lite.torch._ops.sorting import comparable
 
 __all__ = ["bucketize", "searchsorted"]
@@ -22,21 +24,36 @@ def _values(input: Any, boundaries: Any) -> Any:
     return np.asarray(input, boundaries.dtype if boundaries.dtype.kind in "fV" else None)
 
 
-def _search(name: str, boundaries: Any, values: Any, right: bool, narrow: bool) -> Tensor:
+def _search(boundaries: Any, values: Any, right: bool, narrow: bool) -> Tensor:
     """Where values would be inserted into sorted raw boundaries."""
-    if boundaries.ndim == 1 or values.ndim == 0:
-        keys = comparable(boundaries.reshape(-1))
-        data = np.searchsorted(keys, comparable(values), "right" if right else "left")
+    if boundaries.dtype.kind in "bc":
+        name = from_np(boundaries.dtype).scalar_name
+        raise NotImplementedError(f"\"searchsorted_out_cpu\" not implemented for '{name}'")
+    if boundaries.ndim == 1:
+        data = _places(boundaries, values, right)
     else:
         data = np.empty(values.shape, np.int64)
-        lines = boundaries.reshape(-1, boundaries.shape[-1])
-        wanted = np.ascontiguousarray(values).reshape(-1, values.shape[-1])
-        target = data.reshape(-1, values.shape[-1])
-        for i, line in enumerate(lines):
-            target[i] = np.searchsorted(
-                comparable(line), comparable(wanted[i]), "right" if right else "left"
-            )
+        for at in np.ndindex(values.shape[:-1]):
+            data[at] = _places(boundaries[at], values[at], right)
     return make(rows(np.asarray(data)).astype(np.int32 if narrow else np.int64))
+
+
+def _places(line: Any, values: Any, right: bool) -> Any:
+    """The same for one line."""
+    keys, wanted = comparable(line), comparable(values)
+    if keys.dtype.kind != "f" or not np.isnan(keys).any():
+        return np.searchsorted(keys, wanted, "right" if right else "left")
+    # NaN is neither below nor above a value: where it is met, PyTorch's bisection goes up.
+    low = np.zeros(wanted.shape, np.int64)
+    high = np.full(wanted.shape, keys.size)
+    while (low < high).any():
+        middle = (low + high) // 2
+        found = keys[np.minimum(middle, keys.size - 1)]
+        down = found > wanted if right else found >= wanted
+        unsure = low < high
+        low = np.where(unsure & ~down, middle + 1, low)
+        high = np.where(unsure & down, middle, high)
+    return low
 
 
 @public(methods=False)
@@ -96,8 +113,16 @@ def searchsorted(
                 f"{place}sorter must be a tensor of long dtype but got dtype "
                 f"{sorter.dtype.scalar_name}"
             )
+        if beyond(sorter._np, boundaries.shape[-1]) is not None:
+            raise RuntimeError(f"{place}sorter index out of range")
         boundaries = np.take_along_axis(boundaries, sorter._np, -1)
-    made = _search(place, boundaries, values, right or side == "right", out_int32)
+    if out is not None and out.dtype is not (dtypes.int32 if out_int32 else dtypes.int64):
+        raise RuntimeError(
+            f"{place}output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
+            "depending on whether out_int32 flag is True, but we got output tensor's dtype "
+            f"{out.dtype.scalar_name} and out_int32 flag is {out_int32}"
+        )
+    made = _search(boundaries, values, right or side == "right", out_int32)
     if out is None:
         return made
     put_out(out, made)
@@ -126,4 +151,4 @@ def bucketize(
             f"boundaries tensor must be 1 dimension, but got dim({boundaries._np.ndim})"
         )
     values = _values(input, boundaries._np)
-    return _search("", boundaries._np, values, right, out_int32)
+    return _search(boundaries._np, values, right, out_int32)

@@ -16,6 +16,7 @@ from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core import out as _out  # noqa: F401  (writes what ``out=`` asks for)
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import apply_inplace
+from functorch_lite.torch._core.large import compiled, is_big
 from functorch_lite.torch._core.op import RecordOp
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
@@ -39,7 +40,14 @@ _X = ("x",)
 
 # ------------------------------------------------------------------------------- clipping and so on
 def _relu(x: Any) -> Any:
+    if is_big(x):
+        return _large_relu(x)
     return beside(0, np.maximum, x)  # in this order, zeros keep their sign
+
+
+@compiled
+def _large_relu(x: Any) -> Any:
+    return ops.select(ops.lt(x, zeros_like(x)), zeros_like(x), x)
 
 
 def relu_rule(t: Any, ans: Any) -> Any:

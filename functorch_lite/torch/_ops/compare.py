@@ -9,10 +9,11 @@ import numpy as np
 
 from functorch_lite.core.trace import state
 from functorch_lite.ops.families import HALF_CHARS
-from functorch_lite.torch._core.dtypes import FROM_NP
+from functorch_lite.torch._core.dtypes import FROM_NP, default
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import ready, write, write_by_formula
 from functorch_lite.torch._core.op import wants_grad
+from functorch_lite.torch._core.order import in_order
 from functorch_lite.torch._core.public import method, override, overrides, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.binary import (
@@ -22,14 +23,21 @@ from functorch_lite.torch._ops.binary import (
     check_fits,
     check_result,
     common,
-    laid_out,
     number,
 )
+from functorch_lite.torch._ops.copying import converted_data
 from functorch_lite.torch._ops.elementwise import argument, refusal
 
 __all__ = ["apply", "written"]
 
 Run = Callable[..., Any]
+
+
+def laid_out(run: Run) -> Run:
+    """A function of two raw arrays whose result has the operands' order of dimensions."""
+    return lambda x, y: in_order(run(x, y), (x, y))
+
+
 _CONDITIONS = "?bhilBfd"
 
 
@@ -95,7 +103,7 @@ def _comparison(dunder: str, names: tuple[str, ...], run: np.ufunc, ordered: boo
         elif (char in "fd" and (cls is float or cls is int)) or (
             cls is int and char == "l" and -(2**63) <= b < 2**63
         ):
-            return run(x, b)
+            return in_order(run(x, b), (x,))
         dtype = common(a, b)
         if ordered and dtype.kind == 3:
             raise refusal(f"{name}_cpu", dtype)
@@ -325,7 +333,7 @@ def _close(a: Tensor, b: Tensor, rtol: float, atol: float, equal_nan: bool, name
         if rtol == 0 and atol == 0:
             return found
         # Bools have no difference; integers are near each other as floats.
-        wide = np.float32 if own.kind < 2 or x.dtype.char in HALF_CHARS else x.dtype
+        wide = default.dtype.np if own.kind < 2 else x.dtype
         u, v = (x, y) if own.kind == 3 else (x.astype(wide), y.astype(wide))
         off = abs(u - v)
         near = np.isfinite(off) & (off <= atol + abs(rtol * v))
@@ -366,7 +374,6 @@ def isin(
 
     Source: ``torch.isin``.
     """
-    datas: list[Any] = []
     for t in (elements, test_elements):
         if isinstance(t, Tensor):
             own = FROM_NP[t._np.dtype]
@@ -374,5 +381,9 @@ def isin(
                 raise RuntimeError(
                     f"Unsupported input type encountered for isin(): {own.scalar_name}"
                 )
-        datas.append(t._np if isinstance(t, Tensor) else np.asarray(t))
-    return make(np.isin(datas[0], datas[1], assume_unique=assume_unique, invert=invert))
+    dtype = common(elements, test_elements)
+    among, those = (
+        converted_data(t._np, dtype) if isinstance(t, Tensor) else number(t, dtype.np)._data
+        for t in (elements, test_elements)
+    )
+    return make(np.isin(among, those, assume_unique=assume_unique, invert=invert))

@@ -12,7 +12,7 @@ from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import bump, check_inplace, ready, write_by_formula
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
-from functorch_lite.torch._core.order import is_dense, iteration_order
+from functorch_lite.torch._core.order import as_laid, in_order, is_dense, iteration_order
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make, memory, share, strides_of
 from functorch_lite.torch._core.view import contiguous_strides
@@ -37,7 +37,10 @@ def converted_data(array: Any, dtype: DType) -> Any:
     with np.errstate(all="ignore"):
         if array.dtype.kind == "c" and dtype.kind < 3:
             array = array.real
-        return array.astype(dtype.np)
+        made = array.astype(dtype.np)
+    if not array.flags.c_contiguous:
+        return in_order(made, (array,))
+    return as_laid(made, array) if 1 in array.shape and array.ndim > 1 else made
 
 
 def converted(t: Tensor, data: Any) -> Tensor:
@@ -55,7 +58,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
     Source: ``torch.Tensor.to``.
     """
-    dtype, device, copy, memory_format = _target(args, kwargs)
+    dtype, device, copy, memory_format = target_of(args, kwargs)
     if device is not None:
         check_device(device)
     have = self.dtype
@@ -70,8 +73,17 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return converted(self, data)
 
 
-def _target(args: Any, kwargs: Any) -> tuple[Any, Any, bool, Any]:
-    """What ``to`` is asked for: dtype, device, copy, memory format."""
+_TO = {"dtype", "device", "non_blocking", "copy", "memory_format"}
+
+
+def target_of(args: Any, kwargs: Any) -> tuple[Any, Any, bool, Any]:
+    """What ``to`` is asked for: dtype, device, copy, memory format.
+
+    Raises:
+        TypeError: it does not take such arguments.
+    """
+    if not kwargs.keys() <= _TO:
+        raise _wrong_target(args, kwargs)
     dtype = kwargs.get("dtype")
     device = kwargs.get("device")
     rest: list[bool] = []
@@ -85,18 +97,25 @@ def _target(args: Any, kwargs: Any) -> tuple[Any, Any, bool, Any]:
         elif isinstance(a, bool):
             rest.append(a)
         elif a is not None:
-            raise TypeError(
-                "to() received an invalid combination of arguments - got "
-                f"({', '.join(type(x).__name__ for x in args)}), but expected one of:\n"
-                " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = "
-                "False, bool copy = False, *, torch.memory_format memory_format = None)\n"
-                " * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, "
-                "torch.memory_format memory_format = None)\n"
-                " * (Tensor tensor, bool non_blocking = False, bool copy = False, *, "
-                "torch.memory_format memory_format = None)\n"
-            )
+            raise _wrong_target(args, kwargs)
     copy = bool(kwargs.get("copy", rest[1] if len(rest) > 1 else False))
     return dtype, device, copy, kwargs.get("memory_format")
+
+
+def _wrong_target(args: Any, kwargs: Any) -> TypeError:
+    """What ``to`` says of arguments that it does not take."""
+    given = [type(x).__name__ for x in args]
+    given += [f"{name}={type(x).__name__}" for name, x in kwargs.items()]
+    return TypeError(
+        f"to() received an invalid combination of arguments - got ({', '.join(given)}), but "
+        "expected one of:\n"
+        " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = "
+        "False, bool copy = False, *, torch.memory_format memory_format = None)\n"
+        " * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, "
+        "torch.memory_format memory_format = None)\n"
+        " * (Tensor tensor, bool non_blocking = False, bool copy = False, *, "
+        "torch.memory_format memory_format = None)\n"
+    )
 
 
 def check_device(device: Any) -> Any:
@@ -118,6 +137,8 @@ def check_device(device: Any) -> Any:
 
 def _conversion(name: str, dtype: DType) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        if memory_format is not None:
+            return self.to(dtype, memory_format=memory_format)
         return cast(self, dtype)
 
     convert.__name__ = name
@@ -146,15 +167,19 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     if dtype is None:
         return f"torch.{self.dtype.scalar_name}Tensor"
     if isinstance(dtype, str):
-        dtype = dtypes.TYPED_NAMES[dtype.removeprefix("torch.")]
-    return cast(self, getattr(dtype, "dtype", dtype))
+        found = dtypes.TYPED_NAMES.get(dtype.removeprefix("torch."))
+    else:
+        found = getattr(dtype, "dtype", dtype)
+    if not isinstance(found, DType):
+        raise ValueError(f"invalid type: '{getattr(dtype, '__name__', dtype)}'")
+    return cast(self, found)
 
 
 # --------------------------------------------------------------------------------- memory formats
 def is_laid_out(t: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
     """Whether elements lie in memory as a format has them."""
     array = t._np
-    if memory_format is layout.contiguous_format:
+    if memory_format in (layout.contiguous_format, layout.preserve_format):
         return bool(array.flags.c_contiguous)
     order = _CHANNELS.get(array.ndim)
     wanted = 4 if memory_format is layout.channels_last else 5
@@ -164,12 +189,33 @@ def is_laid_out(t: Tensor, memory_format: Any = layout.contiguous_format) -> boo
 def laid_out(array: Any, memory_format: Any) -> Any:
     """A copy of raw values in a memory format."""
     if memory_format is layout.contiguous_format:
-        return np.ascontiguousarray(array)
+        return tidy(array)
     order = _CHANNELS[4 if memory_format is layout.channels_last else 5]
     if array.ndim != len(order):
         raise RuntimeError(f"required rank {len(order)} tensor to use {memory_format} format")
     moved = np.ascontiguousarray(array.transpose(order))
     return moved.transpose(np.argsort(order))
+
+
+def lies_by_channels(array: Any) -> bool:
+    """Whether strides are those of channels last, as PyTorch guesses it for results."""
+    order = _CHANNELS.get(array.ndim)
+    if order is None or not array.size or not array.strides[1]:
+        return False
+    least = 0
+    for d in reversed(order):
+        stride = array.strides[d]
+        if stride < least or (not d and least == array.strides[1]):
+            return False
+        least = stride * array.shape[d]
+    return True
+
+
+def tidy(data: Any) -> Any:
+    """Raw values laid out row by row, with the strides that PyTorch has for sizes of 1, too."""
+    if not data.flags.c_contiguous:
+        return np.ascontiguousarray(data)
+    return np.ndarray(data.shape, data.dtype, data) if 1 in data.shape else data
 
 
 @method()
@@ -249,6 +295,12 @@ def dense_strides(array: Any) -> tuple[int, ...]:
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Take the values of another tensor, broadcast. Source: ``torch.Tensor.copy_``."""
     if not isinstance(src, Tensor):
+        if not isinstance(src, (bool, int, float, complex)):
+            kind = type(src)
+            name = kind.__name__ if kind.__module__ == "builtins" else (
+                f"{kind.__module__}.{kind.__name__}"
+            )  # fmt: skip
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {name}")
         src = make(np.asarray(src))
     array = self._np
     data = src._np
@@ -353,9 +405,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
 
     Source: ``torch.Tensor.numpy``.
     """
-    if force:
-        return self._np if not self.requires_grad else self._np.copy()
-    if self.requires_grad:
+    if self.requires_grad and not force:
         raise RuntimeError(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
@@ -377,13 +427,22 @@ def from_numpy(ndarray: Any) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.from_np(ndarray.dtype)
-    if any(s < 0 for s in ndarray.strides):
+    refuse_negative_strides(ndarray)
+    return make(ndarray if ndarray.__class__ is np.ndarray else ndarray.view(np.ndarray))
+
+
+def refuse_negative_strides(array: Any) -> None:
+    """Refuse what no tensor can be a view of.
+
+    Raises:
+        ValueError: a stride is negative.
+    """
+    if any(s < 0 for s in array.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative "
             "strides are not currently supported. (You can probably work around this by making a "
             "copy of your array  with array.copy().) "
         )
-    return make(ndarray if ndarray.__class__ is np.ndarray else ndarray.view(np.ndarray))
 
 
 @method()

@@ -200,6 +200,8 @@ def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
     if weights is None:
         return make(np.bincount(array.astype(np.int64), minlength=minlength).astype(np.int64))
     w = weights._np
+    if not array.size:
+        return make(np.zeros(minlength, np.int64))
     if w.shape != array.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     found = np.bincount(array.astype(np.int64), w.astype(np.float64), minlength)
@@ -218,13 +220,15 @@ def _by_edges(values: Any, weights: Any, edges: Any) -> Any:
     return _counted(np.searchsorted(edges, values, "right") - 1, inside, weights, len(edges) - 1)
 
 
-def _checked_range(name: str, array: Any, low: float, high: float) -> tuple[float, float]:
-    """The range of a histogram; that of the values where none is given."""
+def _range_of(array: Any, low: float, high: float) -> tuple[float, float]:
+    """The least and the largest value; the given numbers if there is none."""
+    return (float(array.min()), float(array.max())) if array.size else (low, high)
+
+
+def _checked_range(name: str, low: float, high: float, widen: float) -> tuple[float, float]:
+    """The range of a histogram, widened if it is empty."""
     if low == high:
-        if array.size:
-            low, high = float(array.min()), float(array.max())
-        if low == high:
-            low, high = low - 1, high + 1
+        low, high = low - widen, high + widen
     if not (np.isfinite(low) and np.isfinite(high)):
         raise RuntimeError(f"{name}: range of [{_c(low)}, {_c(high)}] is not finite")
     if low > high:
@@ -262,13 +266,56 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         )
     _refuse_bins(bins)
     flat = array.reshape(-1).astype(np.float64)
-    low, high = _checked_range("torch.histc", flat, float(min), float(max))
+    low, high = float(min), float(max)
+    if low == high:
+        low, high = _range_of(flat, low, high)
+    low, high = _checked_range("torch.histc", low, high, 1)
     values, one = array.reshape(-1), array.dtype.type
     inside = (values >= one(low)) & (values <= one(high))
     # In the tensor's own dtype and in this order, as a value on an edge goes by the rounding.
     with np.errstate(invalid="ignore"):
         place = ((values - one(low)) * one(bins) / (one(high) - one(low))).astype(np.int64)
     return make(_counted(place, inside, None, bins).astype(array.dtype))
+
+
+def _weights_of(input: Tensor, weight: Tensor) -> Any:
+    """One raw weight per element."""
+    if weight._np.size != input._np.size:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the "
+            "input tensor excluding its innermost dimension, but got input with shape "
+            f"{[input._np.size, 1]} and weight with shape {list(weight._np.shape)}"
+        )
+    if weight._np.dtype != input._np.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor "
+            f"should have the same dtype, but got input({input.dtype.c_name}), and "
+            f"weight({weight.dtype.c_name})"
+        )
+    return weight._np.reshape(-1).astype(np.float64)
+
+
+def _checked_edges(input: Tensor, bins: Tensor) -> Any:
+    """Raw edges that were given."""
+    edges = bins._np
+    what = "torch.histogramdd: bins tensor should have"
+    if edges.dtype != input._np.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got "
+            f"input with dtype {input.dtype.c_name} and bins for dimension 0 with dtype "
+            f"{bins.dtype.c_name}"
+        )
+    if edges.ndim != 1:
+        raise RuntimeError(
+            f"{what} one dimension, but got {edges.ndim} dimensions in the bins tensor for "
+            "dimension 0"
+        )
+    if not edges.size:
+        raise RuntimeError(
+            f"{what} at least 1 element, but got 0 elements in the bins tensor for dimension 0"
+        )
+    _refuse_bins(edges.size - 1)
+    return edges
 
 
 @public()
@@ -289,6 +336,7 @@ def histogram(
 
     Raises:
         NotImplementedError: the tensor is not floating.
+        RuntimeError: edges or weights do not fit.
 
     Source: ``torch.histogram``.
     """
@@ -298,17 +346,18 @@ def histogram(
             f"\"histogramdd\" not implemented for '{input.dtype.scalar_name}'"
         )
     flat = array.reshape(-1)
-    weights = None if weight is None else weight._np.reshape(-1).astype(np.float64)
+    weights = None if weight is None else _weights_of(input, weight)
     if isinstance(bins, Tensor):
-        edges = bins._np
+        edges = _checked_edges(input, bins)
     else:
         _refuse_bins(bins)
-        low, high = (0.0, 0.0) if range is None else range
-        low, high = _checked_range("torch.histogram()", flat, low, high)
+        low, high = _range_of(flat, 0.0, 1.0) if range is None else range
+        low, high = _checked_range("torch.histogram()", low, high, 0.5)
         edges = linspace(low, high, bins + 1, dtype=input.dtype)._np
     found = _by_edges(flat, weights, edges).astype(np.float64)
     if density:
-        found = found / (found.sum() * np.diff(edges))
+        with np.errstate(all="ignore"):
+            found = found / (found.sum() * np.diff(edges))
     made = return_types.histogram(
         (make(found.astype(array.dtype)), make(edges.astype(array.dtype)))
     )

@@ -11,9 +11,19 @@ import numpy as np
 from functorch_lite.torch._core import dtypes, layout
 from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.dtypes import dtype as DType
+from functorch_lite.torch._core.inplace import bump, check_inplace
+from functorch_lite.torch._core.promotion import number_dtype, promote_types
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make
-from functorch_lite.torch._ops.copying import check_device, empty_as, laid_out
+from functorch_lite.torch._ops.copying import (
+    check_device,
+    converted_data,
+    empty_as,
+    from_numpy,
+    laid_out,
+    refuse_negative_strides,
+)
+from functorch_lite.torch._ops.index_write import as_value
 from functorch_lite.torch._ops.shape import sizes
 
 __all__ = ["as_array", "finished", "tensor"]
@@ -37,22 +47,20 @@ def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         ValueError: sequences of different lengths.
         TypeError: what is in them is no number.
     """
-    if isinstance(data, Tensor):
-        array = data._np
-        return array.copy() if dtype is None else array.astype(dtype.np)
-    if isinstance(data, np.ndarray):
-        dtypes.from_np(data.dtype)
-        return np.array(data, None if dtype is None else dtype.np, order="C")
-    if isinstance(data, np.generic):
-        dtypes.from_np(data.dtype)
-        return np.array(data, None if dtype is None else dtype.np)
+    if isinstance(data, (Tensor, np.ndarray, np.generic)):
+        array = data._np if isinstance(data, Tensor) else np.asarray(data)
+        if isinstance(data, np.ndarray):
+            refuse_negative_strides(array)
+        own = dtypes.from_np(array.dtype)
+        return converted_data(array, own if dtype is None else dtype)
     shape = _shape_of(data)
     flat: list[Any] = []
-    _collect(data, shape, 0, flat)
+    found: set[Any] = set()
+    _collect(data, shape, 0, flat, found)
     if dtype is None:
-        dtype = _dtype_of(flat)
+        dtype = _dtype_of(found)
     if dtype.kind < 3 and any(isinstance(v, complex) for v in flat):
-        raise RuntimeError(f"value cannot be converted to type {dtype} without overflow")
+        raise TypeError("must be real number, not complex")
     if dtype.kind == 1:
         return _integers(flat, dtype).reshape(shape)
     if dtype.kind == 0:
@@ -63,17 +71,21 @@ def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
 
 
 def _integers(flat: list[Any], dtype: DType) -> np.ndarray[Any, Any]:
-    whole = [v if v.__class__ is int else int(v) for v in flat]
+    if not all(v.__class__ is int or abs(v) < 2.0**63 for v in flat):  # NaN neither
+        raise RuntimeError(f"value cannot be converted to type {dtype.np.name} without overflow")
+    whole = [int(v) for v in flat]
     if not whole:
         return np.empty(0, dtype.np)
     low, high = min(whole), max(whole)
     if low < -(2**63) or high >= 2**64 or (high >= 2**63 and dtype is not dtypes.uint64):
-        raise RuntimeError("Overflow when unpacking long long")
+        raise ValueError("Overflow when unpacking long long")
     limits = np.iinfo(dtype.np)
-    if low < limits.min or high > limits.max:
-        name = dtype.np.name if dtype is not dtypes.int64 else "int64_t"
-        raise RuntimeError(f"value cannot be converted to type {name}_t without overflow")
-    return np.array(whole, dtype.np)
+    # Unsigned dtypes take negative numbers, which wrap.
+    if low < (limits.min or -limits.max) or high > limits.max:
+        raise RuntimeError(f"value cannot be converted to type {dtype.np.name}_t without overflow")
+    if low < 0 and dtype is dtypes.uint64:
+        raise OverflowError("can't convert negative int to unsigned")
+    return np.array([v % (limits.max + 1) if v < limits.min else v for v in whole], dtype.np)
 
 
 def _shape_of(data: Any) -> tuple[int, ...]:
@@ -83,9 +95,7 @@ def _shape_of(data: Any) -> tuple[int, ...]:
         if not found[-1]:
             break
         data = data[0]
-    if isinstance(data, Tensor):
-        found.extend(data._np.shape)
-    elif isinstance(data, np.ndarray):
+    if isinstance(data, np.ndarray):
         found.extend(data.shape)
     return tuple(found)
 
@@ -98,16 +108,16 @@ def _is_sequence(data: Any) -> bool:
     )
 
 
-def _collect(data: Any, shape: Sequence[int], depth: int, flat: list[Any]) -> None:
-    if isinstance(data, Tensor) or isinstance(data, np.ndarray):
-        array = data._np if isinstance(data, Tensor) else data
-        if array.shape != tuple(shape[depth:]):
+def _collect(data: Any, shape: Sequence[int], depth: int, flat: list[Any], found: set[Any]) -> None:
+    """The numbers of nested sequences, and their types, or dtypes where they have one."""
+    if isinstance(data, np.ndarray):
+        if data.shape != tuple(shape[depth:]):
             raise ValueError(
                 f"expected sequence of length {shape[depth] if depth < len(shape) else 0} at dim "
-                f"{depth} (got {len(array) if array.ndim else 0})"
+                f"{depth} (got {len(data) if data.ndim else 0})"
             )
-        flat.extend(array.reshape(-1).tolist() if array.dtype.kind != "V" else
-                    array.astype(np.float64).reshape(-1).tolist())  # fmt: skip
+        flat.extend(data.reshape(-1).tolist())
+        found.add(dtypes.from_np(data.dtype))
         return
     if depth < len(shape):
         if not (isinstance(data, (list, tuple)) or _is_sequence(data)):
@@ -117,16 +127,26 @@ def _collect(data: Any, shape: Sequence[int], depth: int, flat: list[Any]) -> No
                 f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})"
             )
         for each in data:
-            _collect(each, shape, depth + 1, flat)
+            _collect(each, shape, depth + 1, flat, found)
+        return
+    if isinstance(data, Tensor):
+        if data._np.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        flat.append(data.item())
+        found.add(data.dtype)
+        return
+    if isinstance(data, np.generic):
+        flat.append(data.item())
+        found.add(dtypes.from_np(data.dtype))
         return
     if isinstance(data, (bool, int, float, complex)):
         flat.append(data)
-    elif isinstance(data, np.generic):
-        flat.append(data.item())
     elif isinstance(data, (list, tuple)):
         raise TypeError(f"must be real number, not {type(data).__name__}")
     elif isinstance(data, str):
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+        if depth:
+            raise ValueError("too many dimensions 'str'")
+        raise TypeError("new(): invalid data type 'str'")
     elif data is None:
         raise RuntimeError("Could not infer dtype of NoneType")
     elif hasattr(data, "__index__"):
@@ -135,28 +155,17 @@ def _collect(data: Any, shape: Sequence[int], depth: int, flat: list[Any]) -> No
         flat.append(float(data))
     else:
         raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    found.add(flat[-1].__class__)
 
 
-def _dtype_of(flat: list[Any]) -> DType:
-    if not flat:
-        return default.dtype
-    kinds = {v.__class__ for v in flat}
-    if any(issubclass(k, complex) for k in kinds):
-        return default.complex
-    if any(issubclass(k, float) for k in kinds):
-        return default.dtype
-    return dtypes.int64 if any(k is not bool for k in kinds) else dtypes.bool
-
-
-def _tensor_dtype(data: Any) -> DType | None:
-    """The dtype that tensors and NumPy scalars inside sequences bring."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    if isinstance(data, Tensor):
-        return data.dtype
-    if isinstance(data, (np.ndarray, np.generic)):
-        return dtypes.from_np(data.dtype)
-    return None
+def _dtype_of(found: set[Any]) -> DType:
+    """The dtype that holds numbers of some types and dtypes."""
+    result: DType | None = None
+    for kind in found:
+        own = kind if isinstance(kind, DType) else number_dtype(kind)
+        assert own is not None
+        result = own if result is None else promote_types(result, own)
+    return default.dtype if result is None else result
 
 
 @public("tensor", methods=False)
@@ -172,20 +181,18 @@ def tensor(
 
     Source: ``torch.tensor``.
     """
-    if dtype is None and isinstance(data, (list, tuple)):
-        dtype = _tensor_dtype(data)
     return finished(as_array(data, dtype), device, requires_grad)
 
 
 @public("as_tensor", methods=False)
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Data as a tensor, without copying tensors and NumPy arrays. Source: ``torch.as_tensor``."""
+    if device is not None:
+        check_device(device)
+    if isinstance(data, np.ndarray):
+        data = from_numpy(data)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    if isinstance(data, np.ndarray) and not any(s < 0 for s in data.strides):
-        dtypes.from_np(data.dtype)
-        found = make(data)
-        return found if dtype is None else found.to(dtype)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -195,7 +202,7 @@ def asarray(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Data as a tensor, sharing memory if that is possible. Source: ``torch.asarray``."""
-    found = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
+    found = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
     if copy is False and isinstance(obj, (list, tuple)):
         raise ValueError("can't alias arbitrary sequence data as a tensor")
     if not requires_grad:
@@ -213,15 +220,14 @@ def scalar_tensor(s: Any, *, dtype: DType | None = None, device: Any = None,
 # ------------------------------------------------------------------------------------------ filled
 def _filler(name: str, make_data: Any) -> None:
     def fill(
-        *size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-        layout: Any = None, pin_memory: bool = False, names: Any = None, memory_format: Any = None,
-        out: Any = None,
+        *given: Any, size: Any = None, dtype: DType | None = None, device: Any = None,
+        requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+        names: Any = None, memory_format: Any = None, out: Any = None,
     ) -> Tensor:  # fmt: skip
-        shape = checked_sizes(size, name)
+        shape = checked_sizes(_one_by_one(given, size, name), name)
         if out is not None:
-            out.resize_(shape)
-            out._np[...] = make_data((), out._np.dtype)
-            return out
+            _fits(out, dtype)
+            return _into(out, shape, make_data((), out._np.dtype))
         np_dtype = (default.dtype if dtype is None else dtype).np
         if device is None:
             data = make_data(shape, np_dtype)
@@ -250,16 +256,45 @@ def _filler(name: str, make_data: Any) -> None:
     public(f"{name}_like", methods=False)(fill_like)
 
     def new(
-        self: Tensor, *size: Any, dtype: DType | None = None, device: Any = None,
-        requires_grad: bool = False, layout: Any = None, pin_memory: bool = False,
+        self: Tensor, *given: Any, size: Any = None, dtype: DType | None = None,
+        device: Any = None, requires_grad: bool = False, layout: Any = None,
+        pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         np_dtype = self._np.dtype if dtype is None else dtype.np
+        size = _one_by_one(given, size, f"new_{name}")
         data = make_data(checked_sizes(size, f"new_{name}"), np_dtype)
         return finished(data, device, requires_grad)
 
     new.__name__ = f"new_{name}"
     new.__doc__ = f"A new tensor of this one's dtype. Source: ``torch.Tensor.new_{name}``."
     method(f"new_{name}")(new)
+
+
+def _one_by_one(given: tuple[Any, ...], size: Any, name: str) -> tuple[Any, ...]:
+    """Sizes given by position or by name."""
+    if size is not None:
+        return (size,)
+    if not given:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    return given
+
+
+def _fits(out: Tensor, dtype: DType | None) -> None:
+    """Refuse a dtype that is not that of ``out``."""
+    if dtype is not None and dtype is not out.dtype:
+        raise RuntimeError(
+            f"dtype {dtype.scalar_name} does not match dtype of out parameter "
+            f"({out.dtype.scalar_name})"
+        )
+
+
+def _into(out: Tensor, shape: Sequence[int], data: Any) -> Tensor:
+    """Write raw values into the tensor given as ``out=``, which gets these sizes."""
+    out.resize_(shape)
+    check_inplace(out, False)
+    out._np[...] = data
+    bump(out)
+    return out
 
 
 def checked_sizes(given: Sequence[Any], name: str) -> tuple[int, ...]:
@@ -316,21 +351,44 @@ _filler("ones", np.ones)
 _filler("empty", np.zeros)  # contents are undefined: zeros keep runs alike
 
 
+_NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+
+
 @public("full", methods=False)
 def full(
     size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None,
     requires_grad: bool = False, layout: Any = None, out: Any = None, names: Any = None,
     pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """A new tensor filled with a number. Source: ``torch.full``."""
+    """A new tensor filled with a number.
+
+    Raises:
+        RuntimeError: the dtype cannot hold the number.
+
+    Source: ``torch.full``.
+    """
+    if isinstance(size, int):
+        raise TypeError("full(): argument 'size' (position 1) must be tuple of ints, not int")
     shape = checked_sizes((size,), "full")
-    value = fill_value._np if isinstance(fill_value, Tensor) else as_array(fill_value, None)
+    if not isinstance(fill_value, _NUMBERS) and not (
+        isinstance(fill_value, Tensor) and not fill_value._np.ndim
+    ):
+        raise TypeError(
+            "full(): argument 'fill_value' (position 2) must be Number, not "
+            f"{type(fill_value).__name__}"
+        )
     if out is not None:
-        out.resize_(shape)
-        out._np[...] = value
-        return out
-    np_dtype = value.dtype if dtype is None else dtype.np
-    return finished(np.full(shape, value.astype(np_dtype), np_dtype), device, requires_grad)
+        _fits(out, dtype)
+        return _into(out, shape, _filling(fill_value, out.dtype))
+    if dtype is None:
+        given = fill_value.dtype if isinstance(fill_value, Tensor) else type(fill_value)
+        dtype = _dtype_of({given})
+    return finished(np.full(shape, _filling(fill_value, dtype), dtype.np), device, requires_grad)
+
+
+def _filling(value: Any, dtype: DType) -> Any:
+    """A number, or a tensor of one, as raw value of a dtype."""
+    return as_value(value.item() if isinstance(value, Tensor) else value, dtype)
 
 
 @public("full_like", methods=False)
@@ -339,10 +397,10 @@ def full_like(
     requires_grad: bool = False, layout: Any = None, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """A new tensor like another, filled with a number. Source: ``torch.full_like``."""
-    value = fill_value._np if isinstance(fill_value, Tensor) else fill_value
+    value = _filling(fill_value, input.dtype if dtype is None else dtype)
 
     def filled(shape: Any, np_dtype: Any) -> Any:
-        return np.full(shape, np.asarray(value).astype(np_dtype), np_dtype)
+        return np.full(shape, value, np_dtype)
 
     return finished(filled_like(input, filled, dtype, memory_format), device, requires_grad)
 
@@ -366,16 +424,31 @@ def new_tensor(self: Tensor, data: Any, *, dtype: DType | None = None, device: A
 def empty_strided(size: Any, stride: Any, *, dtype: DType | None = None, device: Any = None,
                   requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A new tensor with given strides. Source: ``torch.empty_strided``."""
-    data = np.zeros(tuple(size), (dtype or default.dtype).np)
-    return finished(with_strides(data, tuple(stride)), device, requires_grad)
+    return _strided(size, stride, (dtype or default.dtype).np, device, requires_grad)
 
 
 @method()
 def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: DType | None = None,
                       device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A new tensor of this one's dtype. Source: ``torch.Tensor.new_empty_strided``."""
-    data = np.zeros(tuple(size), self._np.dtype if dtype is None else dtype.np)
-    return finished(with_strides(data, tuple(stride)), device, requires_grad)
+    np_dtype = self._np.dtype if dtype is None else dtype.np
+    return _strided(size, stride, np_dtype, device, requires_grad)
+
+
+def _strided(size: Any, stride: Any, np_dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(size)}) must match dimensionality of strides "
+            f"({len(stride)})"
+        )
+    if any(n < 0 for n in (*size, *stride)):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(size)} and "
+            f"strides={list(stride)}"
+        )
+    data = with_strides(np.zeros(size, np_dtype), stride)
+    return finished(data, device, requires_grad)
 
 
 # ----------------------------------------------------------------------------------------- counted
@@ -399,69 +472,109 @@ def arange(
     if end is None:
         start, end = 0, start
     if dtype is None:
-        dtype = _number_dtype(start, end, step)
+        dtype = _number_dtype(start, end, step) if out is None else out.dtype
+    if dtype.kind == 0:
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
     a, b, s = _plain(start), _plain(end), _plain(step)
     if s == 0:
         raise RuntimeError("step must be nonzero")
+    if dtype is dtypes.int64 and not int(s):
+        raise ValueError("step must be nonzero")
     if (b - a) * s < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if not all(math.isfinite(v) for v in (a, b)):
         raise RuntimeError(f"unsupported range: {a} -> {b}")
     if dtype.kind == 1:
+        # Only for int64 are the ends cut before the numbers are counted.
+        count = math.ceil((b - a) / s)
         a, b, s = int(a), int(b), int(s)
-        count = -(-(b - a) // s)
+        if dtype is dtypes.int64:
+            count = -(-(b - a) // s)
         data = (np.arange(count, dtype=np.int64) * s + a).astype(dtype.np)
     else:
         count = math.ceil((b - a) / s)
         data = (a + np.arange(count, dtype=np.float64) * s).astype(dtype.np)
-    made = finished(data, device, requires_grad)
-    return made if out is None else out.resize_(made._np.shape).copy_(made)
+    if out is not None:
+        _fits(out, dtype)
+    return _made(data, device, requires_grad, out)
+
+
+def _made(data: Any, device: Any, requires_grad: bool, out: Any) -> Tensor:
+    """A new tensor around raw data, or ``out`` with them."""
+    if out is None:
+        return finished(data, device, requires_grad)
+    return _into(out, data.shape, data)
 
 
 @public("linspace", methods=False)
 def linspace(
     start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False, layout: Any = None,
+    requires_grad: bool = False, layout: Any = None, out: Any = None,
 ) -> Tensor:  # fmt: skip
     """Evenly spaced numbers, ends included. Source: ``torch.linspace``."""
+    a, b, dtype = _ends(start, end, steps, dtype, out)
+    if dtype.kind == 1:
+        data = np.trunc(_spaced(int(a), int(b), steps, np.dtype(np.float64)))
+    else:
+        # Computed in the dtype itself, as PyTorch does.
+        data = _spaced(a, b, steps, np.dtype(np.float32) if dtype.itemsize == 2 else dtype.np)
+    return _made(data.astype(dtype.np), device, requires_grad, out)
+
+
+def _ends(
+    start: Any, end: Any, steps: int, dtype: DType | None, out: Any
+) -> tuple[Any, Any, DType]:
+    """The ends as numbers, and the dtype of what lies between them."""
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    dtype = default.dtype if dtype is None else dtype
     a, b = _plain(start), _plain(end)
-    if dtype.kind == 1:
-        a, b = int(a), int(b)
-        step = (b - a) / (steps - 1) if steps > 1 else 0.0
-        i = np.arange(steps)
-        data = np.where(i < steps // 2, a + step * i, b - step * (steps - 1 - i))
-        return finished(np.trunc(data).astype(dtype.np), device, requires_grad)
-    # Computed in the dtype itself, from both ends, as PyTorch does.
-    wide = np.dtype(np.float32) if dtype.itemsize == 2 else dtype.np
-    one = wide.type
+    if out is not None:
+        _fits(out, dtype)
+        return a, b, out.dtype
+    if dtype is None:
+        dtype = default.complex if complex in (a.__class__, b.__class__) else default.dtype
+    return a, b, dtype
+
+
+def _spaced(a: Any, b: Any, steps: int, np_dtype: Any) -> Any:
+    """Evenly spaced raw numbers, counted from both ends."""
+    one = np_dtype.type
     low, high = one(a), one(b)
-    step = (high - low) / one(steps - 1) if steps > 1 else one(0)  # type: ignore[assignment]
-    i = np.arange(steps).astype(wide)
-    data = np.where(
+    if steps == 1:
+        return np.array([low])
+    step = (high - low) / one(steps - 1)
+    i = np.arange(steps).astype(np_dtype)
+    return np.where(
         np.arange(steps) < steps // 2, low + step * i, high - step * (one(steps - 1) - i)
     )
-    return finished(data.astype(dtype.np), device, requires_grad)
 
 
 @public("logspace", methods=False)
 def logspace(
     start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None,
-    device: Any = None, requires_grad: bool = False,
+    device: Any = None, requires_grad: bool = False, layout: Any = None, out: Any = None,
 ) -> Tensor:  # fmt: skip
     """Powers of ``base`` with evenly spaced exponents. Source: ``torch.logspace``."""
-    found = linspace(start, end, steps, dtype=dtype)
-    data = np.power(np.asarray(base, found._np.dtype), found._np).astype(found._np.dtype)
-    return finished(data, device, requires_grad)
+    a, b, dtype = _ends(start, end, steps, dtype, out)
+    if steps == 1:
+        data = np.power([base + 0.0], a)
+    elif dtype.kind == 1:
+        data = np.trunc(np.power(float(base), _spaced(a, b, steps, np.dtype(np.float64))))
+    else:
+        exponents = linspace(a, b, steps, dtype=dtype)._np
+        data = np.power(np.asarray(base, exponents.dtype), exponents)
+    return _made(data.astype(dtype.np), device, requires_grad, out)
 
 
 @public("eye", methods=False)
 def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None,
-        requires_grad: bool = False) -> Tensor:  # fmt: skip
+        requires_grad: bool = False, layout: Any = None, out: Any = None) -> Tensor:  # fmt: skip
     """Ones on the diagonal. Source: ``torch.eye``."""
-    if n < 0:
-        raise RuntimeError(f"n must be greater or equal to 0, got {n}")
+    for name, count in (("n", n), ("m", 0 if m is None else m)):
+        if count < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")
+    if out is not None:
+        _fits(out, dtype)
+        dtype = out.dtype
     data = np.eye(n, m, dtype=(default.dtype if dtype is None else dtype).np)
-    return finished(data, device, requires_grad)
+    return _made(data, device, requires_grad, out)

@@ -23,7 +23,7 @@ from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import one_axis, rows
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.places import added, results_at
-from functorch_lite.torch.return_types import C_NAMES, results_in
+from functorch_lite.torch.return_types import results_in
 
 __all__ = ["cumprod", "cumsum", "diff", "logcumsumexp"]
 
@@ -36,7 +36,7 @@ def _raw(op: Any) -> Callable[..., Any]:
     def of(x: Array, *, axis: int, reverse: bool) -> Array:
         return op(x, axis=axis, reverse=reverse)
 
-    return when_large(op.eager, of, ("axis", "reverse"))
+    return when_large(op.eager, of)
 
 
 _sums, _products, _logs = _raw(ops.cumsum), _raw(ops.cumprod), _raw(ops.cumlogsumexp)
@@ -65,8 +65,8 @@ def _inplace_dtype(t: Tensor, dtype: DType | None, name: str) -> None:
     own = t.dtype
     if dtype is not None and dtype is not own:
         raise RuntimeError(
-            f"Bad in-place call: input tensor dtype {C_NAMES[own]} and output tensor dtype "
-            f"{C_NAMES[dtype]} should match"
+            f"Bad in-place call: input tensor dtype {own.c_name} and output tensor dtype "
+            f"{dtype.c_name} should match"
         )
     if own is dtypes.bool:
         raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")

@@ -39,7 +39,7 @@ def _squares_of(x: Array, *, axes: tuple[int, ...]) -> Array:
     return fnp.sum(away * away, axis=axes, keepdims=True)
 
 
-_squares = when_large(_plain_squares, _squares_of, ("axes",))
+_squares = when_large(_plain_squares, _squares_of)
 
 
 def _spread(array: Any, axes: tuple[int, ...], keepdim: bool, correction: float, root: bool) -> Any:
@@ -170,7 +170,7 @@ def _with_mean(name: str, root: bool, what: str) -> Callable[..., Any]:
         if mode.enabled and needs_grad(input):
             count = count_of(array.shape, axes)
 
-            def rule(g: Any, h: Any, x: Any, y: Any) -> Any:
+            def rule(g: Any, h: Any, x: Any, y: Any = None) -> Any:
                 found = None if h is None else repeated(h / count, x._np.shape, axes, keepdim)
                 if g is None:
                     return found
@@ -180,7 +180,10 @@ def _with_mean(name: str, root: bool, what: str) -> Callable[..., Any]:
                 return g if found is None else g + found
 
             node: KeepingNode = keep(node_name, (input,), (input,), rule)
-            keep_result(out, node)
+            if root:
+                keep_result(out, node)
+            else:
+                attach(out, node)
             attach(middle, node, 1)
         return out, middle
 

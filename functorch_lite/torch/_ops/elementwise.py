@@ -10,14 +10,16 @@ import numpy as np
 from functorch_lite.core.op import Op as Record
 from functorch_lite.core.op import Rule
 from functorch_lite.core.trace import state
+from functorch_lite.driver.eager import ELEMENTWISE
 from functorch_lite.ops.families import HALF_CHARS
 from functorch_lite.torch._core.dtypes import FROM_NP, default
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.inplace import apply_inplace, ready
+from functorch_lite.torch._core.inplace import apply_inplace, ready, rebase, write
 from functorch_lite.torch._core.keeping import keep, keep_result
+from functorch_lite.torch._core.large import BIG, at_size
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.op import RecordOp, wants_grad
+from functorch_lite.torch._core.op import RecordOp, before, wants_grad
 from functorch_lite.torch._core.public import method, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make, version
 
@@ -31,6 +33,7 @@ __all__ = [
     "publish",
     "refusal",
     "ruled",
+    "ruled_inplace",
 ]
 
 _NONE: dict[str, Any] = {}
@@ -72,7 +75,8 @@ def ordered(record: Record) -> Callable[..., Any]:
     """The eager function of a core op on one array; large results keep the order of dimensions."""
     source = record._source
     plain: Any = source if isinstance(source, np.ufunc) else record.eager
-    compiled = record.eager
+    # What is bound by arithmetic the core compiles itself; the rest pays on all cores only.
+    compiled = record.eager if record.name in ELEMENTWISE else at_size(plain, record, BIG)
 
     def run(x: Any) -> Any:
         if x.size < LARGE:
@@ -161,6 +165,26 @@ def ruled(
         else:
             attach(out, node)
     return out
+
+
+def ruled_inplace(name: str, t: Tensor, data: Any, rule: Callable[..., Any]) -> Tensor:
+    """Write a result computed from a tensor into it, with a rule over the tensor as it was.
+
+    Args:
+        data: the result, in memory of its own.
+        rule: ``rule(g, operand)`` gives the gradient.
+    """
+    recorded = wants_grad((t,))
+    ready(t, (), recorded)
+    node = None
+    if recorded:
+        was = before(t)
+        node = keep(name, (was,), (was,), rule)
+        node.metas.append((t._np.shape, t._np.dtype))
+    write(t, data)
+    if recorded:
+        rebase(t, node)
+    return t
 
 
 # ----------------------------------------------------------------------------- arguments and dtypes

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
 from functorch_lite.ops.families import const, zeros_like
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import apply_inplace
-from functorch_lite.torch._core.op import RecordOp
+from functorch_lite.torch._core.large import compiled, is_big
+from functorch_lite.torch._core.op import RecordOp, wants_grad
 from functorch_lite.torch._core.promotion import result_type
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor
@@ -22,8 +25,10 @@ from functorch_lite.torch._ops.binary import (
     cast,
     local2,
     pair,
+    written_from,
 )
 from functorch_lite.torch._ops.elementwise import Local, Unary, argument, beside, refusal
+from functorch_lite.torch._ops.index_write import as_value
 
 __all__ = ["clamp"]
 
@@ -51,10 +56,10 @@ def _fuzzy(wins: Any) -> tuple[Any, Any]:
     )
 
 
-def _extremum(name: str, ufunc: np.ufunc, *rules: Any, **how: Any) -> None:
+def _extremum(name: str, ufunc: np.ufunc, *rules: Any, big: Any = None) -> None:
     error = RuntimeError(f"{name} not implemented for complex tensors.")
     # NumPy takes the second of two equal zeros, PyTorch the first.
-    what = local2(f"{name.capitalize()}Backward0", lambda x, y: ufunc(y, x), *rules)
+    what = local2(f"{name.capitalize()}Backward0", lambda x, y: ufunc(y, x), *rules, big=big)
     pair((name,), what, Unary("bif", promote=False, errors={"c": error}), inplace=False)
 
 
@@ -63,8 +68,14 @@ def _swapped(rule: Any) -> Any:
 
 
 _less, _greater = _winner(ops.lt), _winner(ops.gt)
-_extremum("maximum", np.maximum, _less, _swapped(_less))
-_extremum("minimum", np.minimum, _greater, _swapped(_greater))
+_extremum(
+    "maximum", np.maximum, _less, _swapped(_less),
+    big=lambda x, y: fnp.where((y > x) | (y != y), y, x),
+)  # fmt: skip
+_extremum(
+    "minimum", np.minimum, _greater, _swapped(_greater),
+    big=lambda x, y: fnp.where((y < x) | (y != y), y, x),
+)  # fmt: skip
 _extremum("fmax", np.fmax, *_fuzzy(ops.ge))
 _extremum("fmin", np.fmin, *_fuzzy(ops.le))
 
@@ -72,12 +83,23 @@ _extremum("fmin", np.fmin, *_fuzzy(ops.le))
 # ----------------------------------------------------------------------------------- between bounds
 # With the bound first, zeros keep their sign.
 def _clamp(x: Any, *, lo: Any, hi: Any) -> Any:
+    if is_big(x):
+        low, high = (np.asarray(end if b is None else b, x.dtype)
+                     for b, end in ((lo, -math.inf), (hi, math.inf)))  # fmt: skip
+        if low == low and high == high:
+            return _large_clamp(x, low, high)
     if lo is not None:
         x = beside(lo, np.maximum, x)
         if hi is None or not x.ndim:
             return x if hi is None else np.minimum(hi, x)
         return beside(hi, np.minimum, x, x)
     return beside(hi, np.minimum, x)
+
+
+@compiled
+def _large_clamp(x: Any, lo: Any, hi: Any) -> Any:
+    x = fnp.where(x < lo, lo, x)
+    return fnp.where(x > hi, hi, x)
 
 
 def _clamp_rule(t: Any, x: Any, lo: Any, hi: Any) -> Any:
@@ -129,25 +151,9 @@ _LOW = _one_bound("ClampBackward0", np.maximum, ops.ge, ops.lt)
 _HIGH = _one_bound("ClampBackward0", np.minimum, ops.le, ops.gt)
 _MIN_TENSOR = _one_bound("ClampMinBackward1", np.maximum, ops.ge, ops.lt)
 _MAX_TENSOR = _one_bound("ClampMaxBackward1", np.minimum, ops.le, ops.gt)
-_C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int",
-            "int64": "int64_t"}  # fmt: skip
-
-
 def _bound(value: Any, dtype: DType) -> Any:
     """A bound in the dtype of the result."""
-    if value is None:
-        return None
-    if dtype.kind == 1:
-        info = np.iinfo(dtype.np)
-        # Negative numbers wrap in unsigned types, as in C++.
-        low = -info.max if info.min == 0 else info.min
-        if not low <= value <= info.max:
-            raise RuntimeError(
-                f"value cannot be converted to type {_C_NAMES.get(dtype.np.name, dtype.np.name)} "
-                "without overflow"
-            )
-        return np.asarray(int(value)).astype(dtype.np)[()]
-    return dtype.np.type(value)
+    return None if value is None else as_value(value, dtype)
 
 
 def _prepared(
@@ -171,9 +177,8 @@ def _prepared(
     array = t._np
     if not any(tensors) and array.dtype.char in "fd" and not any(v.__class__ is complex
                                                                  for v in given):  # fmt: skip
-        kind = array.dtype.type
-        params = {"lo": None if lo is None else kind(lo), "hi": None if hi is None else kind(hi)}
-        return numbers, [t], params, FROM_NP[array.dtype]
+        kept = FROM_NP[array.dtype]
+        return numbers, [t], {"lo": _bound(lo, kept), "hi": _bound(hi, kept)}, kept
     dtype = result_type([t, *given])
     if dtype.kind == 3 and any(tensors) and low is high:
         raise refusal("maximum_cpu" if hi is None else "minimum_cpu", dtype)
@@ -208,9 +213,13 @@ def _clamped_inplace(t: Tensor, lo: Any, hi: Any, *forms: RecordOp) -> Tensor:
     if dtype.kind > own.kind:
         raise cannot_hold(dtype, own)
     if dtype is not own:
-        found: Tensor = t.copy_(what(operands, params, dtype.np))
-        return found
-    return apply_inplace(what, [cast(v, own) for v in operands], params)
+        return written_from(
+            t, wants_grad(operands), lambda x: what([x, *operands[1:]], params, dtype.np)
+        )
+    try:
+        return apply_inplace(what, [cast(v, own) for v in operands], params)
+    except ValueError:
+        raise broadcast_error(t, operands[-1]) from None
 
 
 @public("clamp", "clip", out=True)

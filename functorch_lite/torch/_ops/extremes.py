@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import jit
 from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array, wrap
+from functorch_lite.core.array import Array
 from functorch_lite.core.trace import state
 from functorch_lite.torch import return_types
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import KeepingNode, keep, keep_result
-from functorch_lite.torch._core.large import FLOATS
+from functorch_lite.torch._core.large import FLOATS, compiled
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.public import FUNCTIONS, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
@@ -31,7 +30,7 @@ from functorch_lite.torch.return_types import expect_int64, results_in
 
 __all__ = ["positions", "refuse_empty"]
 
-_LARGE = 1 << 18
+_LARGE = 1 << 17
 _FLOAT32 = np.dtype(np.float32)
 
 
@@ -41,14 +40,14 @@ def _reducer(ufunc: Any, f: Callable[..., Array]) -> Callable[..., Any]:
     def of(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
         return f(x, axis=axes, keepdims=keepdim)
 
-    program = jit(of, static_argnames=("axes", "keepdim"))
+    large = compiled(of)
 
     def run(x: Any, axes: tuple[int, ...], keepdim: bool) -> Any:
         # NumPy's loops over extremes are vectorised; those within rows it leaves to one thread.
         within = x.ndim - 1 in axes and len(axes) < x.ndim
         if x.size < _LARGE or not within or x.dtype not in FLOATS:
             return state.run(reduce, x, axes, None, None, keepdim)
-        return program(wrap(x), axes=axes, keepdim=keepdim)._data
+        return large(x, axes=axes, keepdim=keepdim)
 
     return run
 

@@ -85,7 +85,7 @@ def _too_many(ndim: int) -> IndexError:
     return IndexError(f"too many indices for tensor of dimension {ndim}")
 
 
-def _outside(place: int, dim: int, shape: Sequence[int], size: int = -1) -> Exception:
+def _outside(place: int, dim: int, shape: Sequence[int]) -> Exception:
     if not shape:
         return IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
@@ -384,26 +384,7 @@ def _assign(target: Tensor, value: Any) -> None:
         return
     if value._np.shape != target._np.shape:
         value = expanded(_without_ones(value, target), target._np.shape)
-    no_partial_overlap(target, value)
     target.copy_(value)
-
-
-def no_partial_overlap(target: Tensor, value: Tensor) -> None:
-    """Refuse a value part of whose memory is written to.
-
-    Raises:
-        RuntimeError: it is.
-    """
-    a, b = target._np, value._np
-    if a is b or not np.may_share_memory(a, b):
-        return
-    same = a.shape == b.shape and a.strides == b.strides and target._offset == value._offset
-    if not same and a.dtype == b.dtype and np.shares_memory(a, b):
-        raise RuntimeError(
-            "unsupported operation: some elements of the input tensor and the written-to tensor "
-            "refer to a single memory location. Please clone() the tensor before performing the "
-            "operation."
-        )
 
 
 def _delitem(self: Tensor, index: Any) -> None:

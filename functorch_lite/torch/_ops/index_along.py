@@ -16,6 +16,7 @@ from functorch_lite.torch._ops.index_key import Key
 from functorch_lite.torch._ops.index_put import add_at
 from functorch_lite.torch._ops.index_rows import beyond
 from functorch_lite.torch._ops.index_write import (
+    apart,
     as_value,
     keeping,
     refusal,
@@ -193,6 +194,7 @@ def publish_both(name: str, plan: Callable[..., Any], doc: str, result: bool = F
         what = value if src is None else src
         others, node, backward, change, saved = plan(self, dim, index, what, reduce, include_self)
         no_overlap(self._np)
+        apart(self, others)
         return write_at(self, others, node, backward, change, saved, result)
 
     outside.__name__, inside.__name__ = name, f"{name}_"

@@ -9,7 +9,9 @@ import numpy as np
 
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
-from functorch_lite.torch._core.tensor import Tensor, make, strides_of
+from functorch_lite.torch._core.tensor import Tensor, make, memory, strided, strides_of
+from functorch_lite.torch._core.view import geometry
+from functorch_lite.torch._ops.copying import dense_copy
 from functorch_lite.torch._ops.index_write import keeping, write_at
 from functorch_lite.torch._ops.select import diagonal, diagonal_geometry
 from functorch_lite.torch._ops.select_basic import strided_data
@@ -126,7 +128,7 @@ def _scattered(input: Tensor, src: Tensor, name: str, view: Callable[[Tensor], T
     Args:
         view: makes the view; it must not hold tensors.
     """
-    whole = make(input._np.copy("C"))
+    whole = make(dense_copy(input._np))
     part = view(whole)
     if part._np.shape != src._np.shape:
         raise _other_size(src, part)
@@ -184,9 +186,13 @@ def as_strided_scatter(
     storage_offset: int | None = None,
 ) -> Tensor:
     """A copy with any strided part replaced. Source: ``torch.as_strided_scatter``."""
-    whole = make(input._np.copy("C"))
     size, stride, offset = tuple(size), tuple(stride), storage_offset or 0
-    part = as_strided(whole, size, stride, offset)
+    # The part is one of the whole storage, which is copied up to the last element of the input.
+    memory(input)
+    own_size, own_stride, first = geometry(input)
+    reach = sum((n - 1) * s for n, s in zip(own_size, own_stride, strict=True))
+    whole = make(strided(input, (first + reach + 1 if input._np.size else 0,), (1,), 0).copy())
+    part = as_strided(whole, size, stride, first if storage_offset is None else offset)
     if part._np.shape != src._np.shape:
         raise _other_size(src, part)
     part._np[...] = src._np
@@ -197,7 +203,8 @@ def as_strided_scatter(
         zeros = make(np.zeros(g._np.shape, g._np.dtype))
         return as_strided_scatter(zeros, lost, size, stride, offset), lost
 
-    return keeping(whole._np, "AsStridedScatterBackward0", (input, src), (), backward)
+    data = strided(whole, own_size, own_stride, first)
+    return keeping(data, "AsStridedScatterBackward0", (input, src), (), backward)
 
 
 def _other_size(src: Tensor, part: Tensor) -> RuntimeError:

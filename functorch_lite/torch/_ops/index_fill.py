@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.tensor import Tensor, make, strides_of
 from functorch_lite.torch._ops.binary import broadcast_error
+from functorch_lite.torch._ops.copying import zeros_like_of
 from functorch_lite.torch._ops.index_write import (
     keeping,
     raw_value,
@@ -52,12 +54,8 @@ def _number(t: Tensor, value: Any) -> Any:
 def _filling(value: Any) -> tuple[tuple[Any, ...], Any]:
     """The operands of a fill besides the tensor, and its gradient."""
     if isinstance(value, Tensor):
-        return (value,), lambda g: (_zeros(g), g.sum())
-    return (), _zeros
-
-
-def _zeros(g: Tensor) -> Tensor:
-    return make(np.zeros(g._np.shape, g._np.dtype))
+        return (value,), lambda g: (zeros_like_of(g), g.sum())
+    return (), zeros_like_of
 
 
 @public("fill_")
@@ -85,7 +83,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
 @public("zero_")
 def zero_(input: Tensor) -> Tensor:
     """Write zero to all elements. Source: ``torch.Tensor.zero_``."""
-    return write_at(input, (), "ZeroBackward0", _zeros, _clear)
+    return write_at(input, (), "ZeroBackward0", zeros_like_of, _clear)
 
 
 def _clear(target: Any) -> None:
@@ -246,22 +244,12 @@ def _source_gradient(source: Tensor) -> Any:
         if not wanted:
             return own, None
         picked = masked_select(g, mask)
-        count = source_count(size)
-        padded = picked.new_zeros(count)
-        left = count - picked._np.size
+        left = math.prod(size) - picked._np.size
         if left:
-            picked = FUNCTIONS["cat"]([picked, padded[:left]])
+            picked = FUNCTIONS["cat"]([picked, picked.new_zeros(left)])
         return own, picked.view(size)
 
     return backward
-
-
-def source_count(size: tuple[int, ...]) -> int:
-    """How many elements a shape has."""
-    count = 1
-    for n in size:
-        count *= n
-    return count
 
 
 @public("masked_scatter")

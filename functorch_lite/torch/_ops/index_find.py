@@ -29,6 +29,11 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Any = None) -> Any:
     Source: ``torch.nonzero``.
     """
     array = input._np
+    if out is not None and out.dtype is not dtypes.int64:
+        raise RuntimeError(
+            "nonzero: Expected out tensor to have scalar type Long but got scalar type"
+            f"{out.dtype.scalar_name}"
+        )
     if as_tuple:
         found = _places(array if array.ndim else array.reshape(1))
         whole = make(found)
@@ -83,7 +88,11 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     size = (shape,) if isinstance(shape, int) else tuple(shape)
     if indices._np.dtype.kind not in "iu":
         raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    if any(n < 0 for n in size):
+        raise ValueError(f"'shape' cannot have negative values, but got {size}")
     array = indices._np
+    if array.size and not math.prod(size):
+        raise RuntimeError(f"a shape without elements has no positions: {size}")
     steps = [math.prod(size[d + 1 :]) for d in range(len(size))]
     # One dimension more, cut off again: so the results lie in memory as PyTorch's do.
     whole = np.stack([array // s % n for s, n in zip(steps, size, strict=True)], -1)

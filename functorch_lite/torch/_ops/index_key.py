@@ -66,7 +66,6 @@ def _item(each: Any) -> Any:
         if kind == "b":
             return bool(array)
         if array.dtype == np.uint8:
-            _byte_warning()
             return bool(array)
         return each
     if isinstance(each, np.ndarray):
@@ -127,7 +126,7 @@ def key_of(indices: Sequence[Tensor | None], shape: tuple[int, ...]) -> Key:
     raw: list[Any] = []
     at = 0
     masks = others = 0
-    for i, t in enumerate(indices):
+    for t in indices:
         if t is None:
             raw.append(ALL)
             at += 1
@@ -152,12 +151,9 @@ def key_of(indices: Sequence[Tensor | None], shape: tuple[int, ...]) -> Key:
         else:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         raw.append(array)
-        del i
     if at > len(shape):
-        raise IndexError(
-            f"too many indices for tensor of dimension {len(shape)} (got {at})"
-            if indices and len(shape) else f"too many indices for tensor of dimension {len(shape)}"
-        )  # fmt: skip
+        got = f" (got {at})" if shape else ""
+        raise IndexError(f"too many indices for tensor of dimension {len(shape)}{got}")
     return Key(tuple(raw), masks == 1 and not others)
 
 

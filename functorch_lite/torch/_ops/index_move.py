@@ -39,6 +39,8 @@ def _flip_method(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
 @public("flip", methods=False)
 def _flip_function(input: Tensor, dims: Any) -> Tensor:
     """Some dimensions in reverse order. Source: ``torch.flip``."""
+    if isinstance(dims, int):
+        raise TypeError("flip(): argument 'dims' (position 2) must be tuple of ints, not int")
     return flipped(input, _axes(sizes((dims,), "dims"), input._np.ndim))
 
 
@@ -76,15 +78,11 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if array.ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {array.ndim}")
-    a, b = dims
-    if a == b or abs(a - b) == array.ndim:
+    a, b = (dimension(d, array.ndim) for d in dims)
+    if a == b:
         raise RuntimeError(
-            f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}"
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    for i, d in enumerate((a, b)):
-        if not -array.ndim <= d < array.ndim:
-            raise RuntimeError(f"Rotation dim{i} out of range, dim{i} = {d}")
-    a, b = a % array.ndim, b % array.ndim
     plain = make(array)
     turns = k % 4
     if turns == 1:
@@ -125,24 +123,26 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
         )
     array = input._np
     axes = [dimension(d, array.ndim) for d in along]
-    data = array.copy("C")
+    if axes and not array.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    data = array
     if array.size:
         if axes:
             for shift, axis in zip(by, axes, strict=True):
                 data = _rolled(data, shift, axis)
         else:
             data = _rolled(data.reshape(-1), by[0], 0).reshape(array.shape)
+    if np.may_share_memory(data, array):
+        data = array.copy("C")
     back = tuple([-n for n in by])
     return keeping(data, "RollBackward0", (input,), (), lambda g: roll(g, back, tuple(axes)))
 
 
 def _rolled(array: Any, shift: int, axis: int) -> Any:
-    if not array.ndim:
-        return array
     by = shift % array.shape[axis]
     if not by:
         return array
-    out = np.empty_like(array)
+    out = np.empty(array.shape, array.dtype)
     head = (slice(None),) * axis
     out[(*head, slice(by, None))] = array[(*head, slice(None, -by))]
     out[(*head, slice(None, by))] = array[(*head, slice(-by, None))]

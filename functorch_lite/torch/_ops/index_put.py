@@ -14,6 +14,7 @@ from functorch_lite.torch._core.order import memory_order
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make, strides_of
 from functorch_lite.torch._core.view import contiguous_strides
+from functorch_lite.torch._ops.copying import tidy
 from functorch_lite.torch._ops.index_key import (
     Key,
     explain,
@@ -22,7 +23,13 @@ from functorch_lite.torch._ops.index_key import (
     positions,
     without_masks,
 )
-from functorch_lite.torch._ops.index_write import keeping, write_at, write_copy
+from functorch_lite.torch._ops.index_write import (
+    apart,
+    as_value,
+    keeping,
+    write_at,
+    write_copy,
+)
 from functorch_lite.torch._ops.shape import view_strides
 
 __all__ = ["add_at", "indexed", "put_into"]
@@ -94,13 +101,6 @@ def plain(array: Any) -> bool:
     return 1 not in array.shape or strides_of(array) == contiguous_strides(array.shape)
 
 
-def tidy(data: Any) -> Any:
-    """Raw values laid out row by row, with the strides that PyTorch has for sizes of 1, too."""
-    if not data.flags.c_contiguous:
-        return np.ascontiguousarray(data)
-    return np.ndarray(data.shape, data.dtype, data) if 1 in data.shape else data
-
-
 def _ordered(data: Any, array: Any, raw: tuple[Any, ...]) -> Any:
     """Values with dimensions in that order of memory which the operands have."""
     expanded = without_masks(raw)
@@ -161,21 +161,25 @@ def put_into(
         RuntimeError: the values have another dtype, or do not fit.
     """
     array = t._np
-    if value._np.dtype != array.dtype:
+    key = key_of(entries, array.shape)
+    data = value._np
+    if data.dtype != array.dtype and key.masks and data.size == 1 and not accumulate:
+        # PyTorch fills with the number then.
+        data = np.asarray(as_value(value.item(), t.dtype)).reshape(data.shape)
+    elif data.dtype != array.dtype:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{t.dtype.scalar_name} for the destination and {value.dtype.scalar_name} for the "
             "source."
         )
-    key = key_of(entries, array.shape)
     saved = [e for e in entries if e is not None]
     given = [e is not None for e in entries]
     size = value._np.shape
     wanted = wants_grad((value,))
-    if inplace and np.may_share_memory(value._np, array):
-        data = value._np.copy()
-    else:
-        data = value._np
+    if inplace:
+        apart(t, (value,))
+        if np.may_share_memory(data, array):
+            data = data.copy()
 
     def change(target: Any) -> None:
         try:

@@ -21,7 +21,7 @@ from functorch_lite.torch._ops.index_along import (
     target,
     written,
 )
-from functorch_lite.torch._ops.index_write import write_at, write_copy
+from functorch_lite.torch._ops.index_write import apart, write_at, write_copy
 from functorch_lite.torch._ops.shape import dimension
 
 __all__ = ["reduced"]
@@ -220,4 +220,5 @@ def index_reduce_(
         self, dim, index, source, reduce, include_self
     )
     no_overlap(self._np)
+    apart(self, others)
     return write_at(self, others, name, backward, change, saved, True)

@@ -17,6 +17,7 @@ from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.index_key import Key
 from functorch_lite.torch._ops.index_put import add_at
 from functorch_lite.torch._ops.index_write import (
+    apart,
     as_value,
     keeping,
     write_at,
@@ -55,6 +56,10 @@ def _at(dim: int, rows: Any) -> tuple[Any, ...]:
     return (*(ALL,) * dim, rows)
 
 
+def _without(shape: tuple[int, ...], at: int) -> list[int]:
+    return [*shape[:at], *shape[at + 1 :]]
+
+
 # --------------------------------------------------------------------------------------- reading
 @public("index_select", out=True)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -79,6 +84,10 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     rows = _vector(index, "index_select")
     shape = array.shape
+    if not shape and rows.size != 1:
+        raise RuntimeError(
+            f"index_select(): Index to scalar can have only 1 value, got {rows.size} value(s)"
+        )
     if beyond(rows, shape[at] if shape else 1) is not None:
         raise IndexError("index out of range in self")
     data = array.take(rows, at, None, "clip") if shape else array.copy()
@@ -175,6 +184,7 @@ def _publish(name: str, plan: Callable[..., Plan], keep: bool, overlap: bool = F
         others, node, backward, change, saved = plan(self, *args, **options)
         if not overlap:
             no_overlap(self._np)
+        apart(self, others)
         return write_at(self, others, node, backward, change, saved)
 
     for f, own in ((outside, name), (inside, f"{name}_")):
@@ -206,9 +216,7 @@ def _index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha:
             f"index_add_(): Number of indices ({rows.size}) should be equal to "
             f"source.size(dim): ({n}), for dim: {at}"
         )
-    if array.ndim and (*array.shape[:at], *array.shape[at + 1 :]) != (
-        *values.shape[:at], *values.shape[at + 1 :],
-    ):  # fmt: skip
+    if _without(array.shape, at) != _without(values.shape, at) or (values.ndim and not array.ndim):
         raise RuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
             f"Got self.shape = {list(array.shape)} source.shape = {list(values.shape)}"
@@ -258,11 +266,11 @@ def _index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Plan:
             f"{input.dtype.scalar_name} and (source) {source.dtype.scalar_name}"
         )
     n = values.shape[at] if values.ndim else 1
-    if (*array.shape[:at], *array.shape[at + 1 :]) != (*values.shape[:at], *values.shape[at + 1 :]):
+    if _without(array.shape, at) != _without(values.shape, at):
         raise RuntimeError(
             "index_copy_(): Source/destination tensor must have same slice shapes. Destination "
-            f"slice shape: {_sizes(array.shape, at)} at dimension {at} and source slice shape: "
-            f"{_sizes(values.shape, at)} at dimension {at if values.ndim else 0}."
+            f"slice shape: {_without(array.shape, at)} at dimension {at} and source slice shape: "
+            f"{_without(values.shape, at)} at dimension {at if values.ndim else 0}."
         )
     if rows.size != n:
         raise IndexError(
@@ -290,10 +298,6 @@ def _index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Plan:
         return own, index_select(g, at, index).reshape(size) if wanted else None
 
     return (source,), "IndexCopyBackward0", backward, change, (index,)
-
-
-def _sizes(shape: tuple[int, ...], at: int) -> str:
-    return str([*shape[:at], *shape[at + 1 :]])
 
 
 def _index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Plan:

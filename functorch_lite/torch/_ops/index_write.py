@@ -11,14 +11,14 @@ import numpy as np
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
-from functorch_lite.torch._core.inplace import bump, check_inplace, rebase
+from functorch_lite.torch._core.inplace import _partly, bump, check_inplace, rebase
 from functorch_lite.torch._core.keeping import KeepingNode, keep
 from functorch_lite.torch._core.node import Saved, save
 from functorch_lite.torch._core.op import _edges, before, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make, version
-from functorch_lite.torch._ops.copying import dense_copy
+from functorch_lite.torch._ops.copying import dense_copy, same_elements
 
-__all__ = ["as_value", "keeping", "saving", "write_at", "write_copy"]
+__all__ = ["apart", "as_value", "keeping", "saving", "write_at", "write_copy"]
 
 
 # ----------------------------------------------------------------------------------------- nodes
@@ -113,6 +113,26 @@ def write_at(
     return t
 
 
+def apart(t: Tensor, others: Sequence[Any]) -> None:
+    """Refuse to write to a tensor that another operand shares elements with.
+
+    Raises:
+        RuntimeError: one does.
+    """
+    for other in others:
+        if not isinstance(other, Tensor) or not t._np.size:
+            continue
+        if other is t or (
+            other._memory is not None and other._memory is t._memory
+            and (same_elements(t, other) or _partly(t._np, other._np))
+        ):  # fmt: skip
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation."
+            )
+
+
 def write_copy(
     t: Tensor,
     others: Sequence[Any],
@@ -138,12 +158,6 @@ def write_copy(
 
 
 # --------------------------------------------------------------------------------------- numbers
-_C_NAMES = {
-    "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
-    "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
-    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
-}  # fmt: skip
 LIMITS = {
     "float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": float(np.finfo("f4").max),
     "float64": math.inf, "complex64": float(np.finfo("f4").max), "complex128": math.inf,
@@ -188,9 +202,10 @@ def as_value(value: Any, dtype: DType, loose: bool = False) -> Any:
 
 def _integer(value: Any, dtype: DType) -> Any:
     limits = np.iinfo(dtype.np)
-    # Unsigned dtypes take negative numbers, which wrap.
-    low = limits.min if limits.min else -limits.max
-    if isinstance(value, float) and not math.isfinite(value):
+    # Unsigned dtypes take negative integers, which wrap.
+    fraction = isinstance(value, float)
+    low = limits.min if limits.min or fraction else -limits.max
+    if fraction and not math.isfinite(value):
         raise _overflow(dtype)
     if not low <= value <= limits.max:
         raise _overflow(dtype)
@@ -199,10 +214,7 @@ def _integer(value: Any, dtype: DType) -> Any:
 
 
 def _overflow(dtype: DType) -> RuntimeError:
-    return RuntimeError(
-        f"value cannot be converted to type {_C_NAMES.get(dtype.np.name, dtype.np.name)} without "
-        "overflow"
-    )
+    return RuntimeError(f"value cannot be converted to type {dtype.fixed_name} without overflow")
 
 
 def raw_value(t: Tensor, value: Any, loose: bool = False) -> Any:

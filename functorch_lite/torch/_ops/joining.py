@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.dtypes import FROM_NP, default
+from functorch_lite.torch._core.layout import channels_last, channels_last_3d
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.promotion import promote_types
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.copying import laid_out, lies_by_channels
 from functorch_lite.torch._ops.index_write import keeping
 from functorch_lite.torch._ops.select_basic import ALL, selected, sliced
 from functorch_lite.torch._ops.shape import dimension, expanded, unsqueeze
@@ -90,7 +92,9 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
             data = np.concatenate(kept, at, dtype=dtype, casting="unsafe")
         except ValueError:
             raise _misfit(arrays, pattern, at) from None
-        if not data.flags.c_contiguous:
+        if pattern.ndim > 3 and all(lies_by_channels(a) for a in kept):
+            data = laid_out(data, channels_last if pattern.ndim == 4 else channels_last_3d)
+        elif not data.flags.c_contiguous:
             data = np.ascontiguousarray(data)
     out = make(data)
     if dtype.kind in "fcV" and wants_grad(tensors):

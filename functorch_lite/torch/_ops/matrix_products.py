@@ -28,12 +28,6 @@ BMM = kind_of("BmmBackward0")
 MV = kind_of("MvBackward0", VectorNode)
 DOT = kind_of("DotBackward0", DotNode)
 VDOT = kind_of("VdotBackward0", ConjugateDotNode)
-CPP = {
-    "float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-    "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
-    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------- complaints
@@ -43,11 +37,11 @@ def no_bool(array: Any, name: str) -> None:
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
 
 
-def different(a: Any, b: Any) -> RuntimeError:
+def different(a: Tensor, b: Tensor) -> RuntimeError:
     """Two matrices of different dtypes."""
     return RuntimeError(
         "expected m1 and m2 to have the same dtype, but got: "
-        f"{CPP[a.dtype.name]} != {CPP[b.dtype.name]}"
+        f"{a.dtype.c_name} != {b.dtype.c_name}"
     )
 
 
@@ -89,7 +83,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     if a.shape[1] != b.shape[0]:
         raise mismatch(a, b)
     if a.dtype is not b.dtype and a.dtype != b.dtype:
-        raise different(a, b)
+        raise different(input, mat2)
     no_bool(a, "addmm_impl_cpu_")
     return bilinear(MM, product(a, b), input, mat2)
 

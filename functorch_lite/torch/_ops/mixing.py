@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from functorch_lite import numpy as fnp
 from functorch_lite import ops
+from functorch_lite.core.array import wrap
 from functorch_lite.ops.arithmetic import scale
 from functorch_lite.ops.families import const, zeros_like
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import apply_inplace, ready
+from functorch_lite.torch._core.large import compiled, is_big
 from functorch_lite.torch._core.node import needs_grad
-from functorch_lite.torch._core.op import RecordOp
+from functorch_lite.torch._core.op import RecordOp, wants_grad
 from functorch_lite.torch._core.promotion import result_type
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, version
-from functorch_lite.torch._ops.binary import broadcast_error, common, number
+from functorch_lite.torch._ops.binary import broadcast_error, common, written_from
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import (
     Local,
@@ -29,6 +33,7 @@ from functorch_lite.torch._ops.elementwise import (
     in_parts,
     refusal,
 )
+from functorch_lite.torch._ops.index_write import as_value
 
 __all__ = ["where"]
 
@@ -37,21 +42,38 @@ def _run(what: RecordOp, operands: Sequence[Any], params: dict[str, Any], dtype:
     try:
         return what(operands, params, dtype)
     except ValueError:
-        shapes = [t for t in operands if isinstance(t, Tensor)]
-        for a in shapes:
-            for b in shapes:
-                try:
-                    np.broadcast_shapes(a._np.shape, b._np.shape)
-                except ValueError:
-                    raise broadcast_error(a, b) from None
+        _check_shapes(operands)
         raise
 
 
+def _run_inplace(what: RecordOp, operands: Sequence[Any], params: dict[str, Any]) -> Tensor:
+    try:
+        return apply_inplace(what, operands, params)
+    except ValueError:
+        _check_shapes(operands)
+        raise
+
+
+def _check_shapes(operands: Sequence[Any]) -> None:
+    """Refuse operands whose shapes do not go together."""
+    tensors = [t for t in operands if isinstance(t, Tensor)]
+    for a, b in itertools.combinations(tensors, 2):
+        try:
+            np.broadcast_shapes(a._np.shape, b._np.shape)
+        except ValueError:
+            raise broadcast_error(a, b) from None
+
+
 # ------------------------------------------------------------------------------------------- choice
+def _where(cond: Any, x: Any, y: Any) -> Any:
+    return _large_where(cond, x, y) if is_big(cond) or is_big(x) else np.where(cond, x, y)
+
+
+_large_where = compiled(fnp.where)
 _WHERE = RecordOp(
     "WhereBackward0",
     Local(
-        ("cond", "x", "y"), np.where, None,
+        ("cond", "x", "y"), _where, None,
         lambda t, cond: ops.select(cond, t, zeros_like(t)),
         lambda t, cond: ops.select(cond, zeros_like(t), t),
     ),
@@ -77,7 +99,10 @@ def _chosen(condition: Any, x: Any, y: Any) -> Tensor:
             )
         condition = condition.bool()
     dtype = common(x, y)
-    sides = [cast(v, dtype) if isinstance(v, Tensor) else number(v, dtype.np) for v in (x, y)]
+    sides = [
+        cast(v, dtype) if isinstance(v, Tensor) else wrap(np.asarray(as_value(v, dtype, True)))
+        for v in (x, y)
+    ]
     return _run(_WHERE, (condition, *sides), {}, None)
 
 
@@ -143,7 +168,7 @@ def _ends(input: Tensor, end: Tensor, weight: Any) -> tuple[RecordOp, list[Any],
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t._np.dtype != own.np:
             raise RuntimeError(
-                f"expected dtype {_spoken(own)} for `{name}` but got dtype {_spoken(t.dtype)}"
+                f"expected dtype {own.c_name} for `{name}` but got dtype {t.dtype.c_name}"
             )
     if own.kind < 2:
         raise refusal(
@@ -152,13 +177,6 @@ def _ends(input: Tensor, end: Tensor, weight: Any) -> tuple[RecordOp, list[Any],
     if isinstance(weight, Tensor):
         return _LERP, [input, end, weight], {}
     return _LERP_NUMBER, [input, end], {"weight": weight}
-
-
-def _spoken(dtype: DType) -> str:
-    """The C++ name of a dtype."""
-    names = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int",
-             "int32": "int", "bfloat16": "c10::BFloat16"}  # fmt: skip
-    return names.get(str(dtype).removeprefix("torch."), dtype.scalar_name)
 
 
 @public("lerp", out=True)
@@ -177,7 +195,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 @method("lerp_")
 def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
     """``lerp`` in place. Source: ``torch.Tensor.lerp_``."""
-    return apply_inplace(*_ends(self, end, weight))
+    return _run_inplace(*_ends(self, end, weight))
 
 
 # --------------------------------------------------------------------------- products and quotients
@@ -236,7 +254,7 @@ def _three(
     dtypes = {t._np.dtype for t in operands}
     dtype = FROM_NP[input._np.dtype] if len(dtypes) == 1 else result_type(operands)
     if dtype.kind == 1:
-        value = int(value)
+        value = as_value(value, dtype)
     return operands, dtype, {"value": value}
 
 
@@ -288,9 +306,11 @@ def _publish(name: str, what: RecordOp, run: Any, check: Any, formula: str) -> N
         if dtype.kind > own.kind:
             raise cannot_hold(dtype, own)
         if dtype is not own:
-            found: Tensor = self.copy_(_run(what, operands, params, dtype.np))
-            return found
-        return apply_inplace(what, [cast(t, own) for t in operands], params)
+            return written_from(
+                self, wants_grad(operands),
+                lambda x: _run(what, [x, *operands[1:]], params, dtype.np),
+            )  # fmt: skip
+        return _run_inplace(what, [cast(t, own) for t in operands], params)
 
     f.__name__, f_.__name__ = name, f"{name}_"
     f.__doc__ = (

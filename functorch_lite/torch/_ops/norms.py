@@ -70,7 +70,7 @@ def _norm_of(x: Array, *, p: float, axes: tuple[int, ...], keepdim: bool) -> Arr
     return fnp.sum(size**p, axis=axes, keepdims=keepdim) ** (1 / p)
 
 
-_norm_data = when_large(_plain_norm, _norm_of, ("p", "axes", "keepdim"))
+_norm_data = when_large(_plain_norm, _norm_of)
 
 
 # ---------------------------------------------------------------------------------------- gradients

@@ -26,13 +26,13 @@ from functorch_lite.torch._ops.arithmetic import (
     _quick_mul,
     _quick_sub,
     _rounded_by,
-    _rounding_dtype,
     _rsub,
     _sub,
     _weighted_inplace,
     add,
     check_subtraction,
     div,
+    divided_dtype,
     floor_divide,
     mul,
     sub,
@@ -42,11 +42,12 @@ from functorch_lite.torch._ops.binary import (
     MUL,
     PLAIN,
     SUB,
-    NoOperand,
     common,
+    never,
     operate_inplace,
     operators,
     quick_inplace,
+    tolerant,
 )
 
 __all__: list[str] = []
@@ -103,7 +104,7 @@ def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     """self / other, in place. Source: ``torch.Tensor.div_``."""
     if rounding_mode is not None:
         what, kernel = _rounded_by(rounding_mode)
-        return operate_inplace(what, self, other, _rounding_dtype(kernel, self, other, self))
+        return operate_inplace(what, self, other, divided_dtype(kernel, self, other, self))
     found = _quick_idiv(self, other)
     if found is not None:
         return found
@@ -120,7 +121,7 @@ def true_divide_(self: Tensor, other: Any) -> Tensor:
 @method("floor_divide_")
 def floor_divide_(self: Tensor, other: Any) -> Tensor:
     """self / other rounded down, in place. Source: ``torch.Tensor.floor_divide_``."""
-    return operate_inplace(FLOOR, self, other, _rounding_dtype("div_floor_cpu", self, other, self))
+    return operate_inplace(FLOOR, self, other, divided_dtype("div_floor_cpu", self, other, self))
 
 
 # ---------------------------------------------------------------------------------------- operators
@@ -128,22 +129,6 @@ def _rdiv(self: Tensor, other: Any) -> Any:
     if not isinstance(other, (bool, int, float, complex, Tensor, np.generic)):
         return NotImplemented
     return mul(self.reciprocal(), other)
-
-
-def _never(a: Any, b: Any) -> None:
-    return None
-
-
-def _alone(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A form in place as an operator, which leaves operands that are none alone."""
-
-    def operator(self: Tensor, other: Any) -> Any:
-        try:
-            return f(self, other)
-        except NoOperand:
-            return NotImplemented
-
-    return operator
 
 
 def _is(value: Any) -> bool:
@@ -160,10 +145,10 @@ operators("add", _quick_add, _add, add, _commuting(add))
 operators("sub", _quick_sub, _sub, sub, _rsub)
 operators("mul", _quick_mul, _mul, mul, _commuting(mul))
 operators("truediv", _quick_div, _div, div, _rdiv)
-operators("floordiv", _never, _floor_divide, floor_divide, lambda a, b: _floor_divide(b, a))
+operators("floordiv", never, _floor_divide, floor_divide, lambda a, b: _floor_divide(b, a))
 for _name, _f in (("add", add_), ("sub", sub_), ("mul", mul_), ("truediv", div_),
                   ("div", div_), ("floordiv", floor_divide_)):  # fmt: skip
-    setattr(Tensor, f"__i{_name}__", _alone(_f))
+    setattr(Tensor, f"__i{_name}__", tolerant(_f))
 for _new, _old in (
     ("__div__", "__truediv__"), ("__rdiv__", "__rtruediv__"), ("__neg__", "neg"),
     ("__pos__", "positive"), ("__abs__", "abs"),

@@ -17,6 +17,7 @@ from functorch_lite.torch._core.op import RecordOp
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.clipping import RELU, RELU_TYPES
 from functorch_lite.torch._ops.elementwise import Local, Unary, argument, halved
+from functorch_lite.torch._ops.index_write import as_value
 
 __all__ = ["FUNCTIONAL", "Activation", "floats", "functional", "zero"]
 
@@ -66,6 +67,11 @@ def functional(f: Callable[..., Any]) -> Callable[..., Any]:
     return f
 
 
+def _value(number: Any, x: Any) -> Any:
+    """A number in the dtype of a raw array."""
+    return as_value(number, FROM_NP[x.dtype])
+
+
 def zero(t: Any) -> Any:
     return const(0.0, t.dtype)
 
@@ -86,7 +92,7 @@ def _hardtanh_rule(t: Any, x: Any, lo: Any, hi: Any) -> Any:
 
 _HARDTANH = Activation(
     "HardtanhBackward0",
-    lambda x, *, lo, hi: np.minimum(np.maximum(x, x.dtype.type(lo)), x.dtype.type(hi)),
+    lambda x, *, lo, hi: np.minimum(np.maximum(x, _value(lo, x)), _value(hi, x)),
     _hardtanh_rule,
     floats(
         "hardtanh", "if",
@@ -103,8 +109,10 @@ def hardtanh(
     """x between two bounds. Source: ``torch.nn.functional.hardtanh``."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    if input._np.dtype.kind == "u" and int(min_val) < 0:
-        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
+    if input._np.dtype.kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
+        if min_val < 0 and input._np.dtype.kind == "u":
+            raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return _HARDTANH(input, inplace, lo=min_val, hi=max_val)
 
 
@@ -131,7 +139,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 _THRESHOLD = Activation(
     "ThresholdBackward0",
-    lambda x, *, at, value: np.where(x <= at, x.dtype.type(value), x),
+    lambda x, *, at, value: np.where(x <= _value(at, x), _value(value, x), x),
     lambda t, x, at: ops.select(ops.le(x, const(at, x.dtype)), zeros_like(t), t),
     floats("threshold_cpu", "if"),
     "ThresholdBackward1",
@@ -224,6 +232,6 @@ def _bad_lambda(dtype: DType, lambd: float) -> str:
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved to 0 by lambd. Source: ``torch.nn.functional.softshrink``."""
     own = _SOFTSHRINK.types.dtype(FROM_NP[input._np.dtype])
-    if lambd < 0:
+    if not 0 <= lambd <= finfo(own).max:
         raise RuntimeError(_bad_lambda(own, lambd))
     return _SOFTSHRINK(input, False, at=lambd)

@@ -12,7 +12,7 @@ from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.tensor import Tensor, make
 
-__all__ = ["added", "picked", "placed", "results_at"]
+__all__ = ["added", "gathered", "picked", "placed", "results_at"]
 
 
 def picked(t: Tensor, at: Any, axis: int) -> Tensor:
@@ -44,11 +44,12 @@ def added(g: Any, at: Any, axis: int, shape: tuple[int, ...]) -> Tensor:
     np.add.at(data, tuple(where), array.astype(wide, copy=False))
     out = make(data.astype(array.dtype, copy=False))
     if mode.enabled and needs_grad(g):
-        attach(out, formula("ScatterAddBackward0", (g,), lambda h: _gathered(h, at, axis)))
+        attach(out, formula("ScatterAddBackward0", (g,), lambda h: gathered(h, at, axis)))
     return out
 
 
-def _gathered(t: Tensor, at: Any, axis: int) -> Tensor:
+def gathered(t: Tensor, at: Any, axis: int) -> Tensor:
+    """The elements at raw positions, which may repeat."""
     shape = t._np.shape
     out = make(np.take_along_axis(t._np, at, axis))
     if mode.enabled and needs_grad(t):

@@ -14,6 +14,7 @@ from functorch_lite.ops.families import const, zeros_like
 from functorch_lite.torch._core import out as _out  # noqa: F401  (writes what ``out=`` asks for)
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import apply_inplace
+from functorch_lite.torch._core.large import compiled, is_big
 from functorch_lite.torch._core.op import RecordOp
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.scipy_late import special
@@ -118,7 +119,7 @@ _core("log1p", node="Log1PBackward0")
 for _name in ("erf", "erfc"):
     _core(_name, rule=Unary("bif", f"{_name}_vml_cpu"))
 
-publish(("reciprocal",), RecordOp("ReciprocalBackward0", ops.reciprocal))
+publish(("reciprocal",), RecordOp("ReciprocalBackward0", Local.of(ops.reciprocal)))
 publish(
     ("expm1",),
     local("Expm1Backward0", ordered(ops.expm1), lambda t, ans: ops.mul(t, shifted(ans, 1.0))),
@@ -158,6 +159,8 @@ publish(("sinc",), local("SincBackward0", halved(_sinc), _sinc_rule))
 def _sign(x: Any) -> Any:
     if x.dtype.kind == "b":
         return x.copy(order="K")
+    if is_big(x) and x.flags.c_contiguous:
+        return _large_sign(x)
     found = np.sign(x)
     return np.where(x == x, found, 0).astype(x.dtype) if x.dtype.kind in "fV" else found
 
@@ -165,6 +168,9 @@ def _sign(x: Any) -> Any:
 def _sign_of(x: Any) -> Any:
     """The sign of a core array, 0 where it is no number."""
     return ops.sign(ops.select(ops.isnan(x), zeros_like(x), x))
+
+
+_large_sign = compiled(_sign_of)
 
 
 _MASK = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -175,8 +181,8 @@ _NEG = Unary(
         "b": RuntimeError(f"Negation, the `-` operator, on a bool tensor is not supported. {_MASK}")
     },
 )
-publish(("neg", "negative"), RecordOp("NegBackward0", ops.neg), _NEG)
-_ABS = local("AbsBackward0", np.absolute, lambda t, x: ops.mul(t, _sign_of(x)))
+publish(("neg", "negative"), RecordOp("NegBackward0", Local.of(ops.neg)), _NEG)
+_ABS = local("AbsBackward0", ordered(ops.abs), lambda t, x: ops.mul(t, _sign_of(x)))
 publish(("abs",), _ABS, Unary("ifc", "abs_cpu", promote=False), inplace=False)
 publish(("absolute",), _ABS, Unary("ifc", "abs_cpu", promote=False), inplace=False)
 
@@ -210,20 +216,20 @@ publish(
 )  # fmt: skip
 
 
-def _rounding(names: tuple[str, ...], ufunc: Any, node: str, spoken: bool = True) -> None:
+def _rounding(names: tuple[str, ...], record: Any, node: str, spoken: bool = True) -> None:
     name = names[0]
     error = NotImplementedError(f"{name} is not supported for complex inputs")
     publish(
         names,
-        local(node, ufunc, nothing),
+        local(node, ordered(record), nothing),
         Unary("if", f"{name}_vml_cpu", promote=False, keeps_integers=True,
               errors={"c": error} if spoken else {}),
     )  # fmt: skip
 
 
-_rounding(("floor",), np.floor, "FloorBackward0")
-_rounding(("ceil",), np.ceil, "CeilBackward0")
-_rounding(("trunc", "fix"), np.trunc, "TruncBackward0")
+_rounding(("floor",), ops.floor, "FloorBackward0")
+_rounding(("ceil",), ops.ceil, "CeilBackward0")
+_rounding(("trunc", "fix"), ops.trunc, "TruncBackward0")
 publish(
     ("frac",),
     local("FracBackward0", halved(lambda x: x - np.trunc(x)), lambda t: t),

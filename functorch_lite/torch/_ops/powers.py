@@ -9,11 +9,12 @@ import numpy as np
 
 from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
-from functorch_lite.ops.families import const, ones_like, zeros_like
+from functorch_lite.ops.families import HALF_CHARS, const, ones_like, zeros_like
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import apply_inplace
+from functorch_lite.torch._core.large import BIG, at_size
 from functorch_lite.torch._core.op import RecordOp
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor
@@ -22,10 +23,11 @@ from functorch_lite.torch._ops.binary import (
     check_result,
     common,
     local2,
+    never,
     operate,
     operate_inplace,
     operators,
-    quick_pair,
+    tolerant,
 )
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import (
@@ -33,16 +35,20 @@ from functorch_lite.torch._ops.elementwise import (
     cannot_hold,
     refusal,
 )
+from functorch_lite.torch._ops.index_write import as_value
 from functorch_lite.torch._ops.pointwise import local
 
 __all__ = ["POW_NUMBER"]
 
 
 # ------------------------------------------------------------------------------------------- powers
+_squares = at_size(np.multiply, ops.mul, BIG)
+
+
 def _raised(x: Any, exponent: Any) -> Any:
     """A raw array to the power of a number, by multiplication and roots where that is exact."""
     if exponent == 2:
-        return x * x
+        return _squares(x, x)
     if x.dtype.kind in "fcV":
         if exponent == 1:
             return x.copy(order="K")
@@ -56,8 +62,10 @@ def _raised(x: Any, exponent: Any) -> Any:
             return 1 / (x * x)
         if exponent == -0.5:
             return 1 / np.sqrt(x)
+        if x.dtype.char in HALF_CHARS:
+            exponent = as_value(exponent, FROM_NP[x.dtype])
         return ops.pow.eager(x, np.asarray(exponent, x.dtype))
-    return np.power(x, np.asarray(exponent).astype(x.dtype)).astype(x.dtype, copy=False)
+    return np.power(x, as_value(exponent, FROM_NP[x.dtype])).astype(x.dtype, copy=False)
 
 
 def _power(x: Any, exponent: float) -> Any:
@@ -124,7 +132,6 @@ def _based(y: Any, *, base: Any) -> Any:
 POW_NUMBER = local("PowBackward0", _raised, _pow_number_rule)
 _POW = local2("PowBackward1", _integer_pow, _base_rule, _exponent_rule)
 _POW_BASE = RecordOp("PowBackward2", Local(("y",), _based, _number_base_rule))
-_quick_pow = quick_pair(_POW, ops.pow.eager, numbers=False)
 
 
 def _pow(input: Any, exponent: Any) -> Tensor:
@@ -223,9 +230,5 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
     return pow_(self, _wide(exponent, dtype))
 
 
-def _never(a: Any, b: Any) -> None:
-    return None
-
-
-operators("pow", _never, _pow, pow, lambda a, b: _pow(b, a))
-Tensor.__ipow__ = lambda self, other: pow_(self, other)  # type: ignore[attr-defined]
+operators("pow", never, _pow, pow, lambda a, b: _pow(b, a))
+Tensor.__ipow__ = tolerant(pow_)  # type: ignore[attr-defined]

@@ -189,8 +189,7 @@ def multi_dot(tensors: Sequence[Any], *, out: Any = None) -> Tensor:
         if t._np.dtype != many[0]._np.dtype:
             raise RuntimeError(
                 "multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{_NAMES.get(many[0]._np.dtype.name, many[0]._np.dtype.name)} and tensor {i} "
-                f"{_NAMES.get(t._np.dtype.name, t._np.dtype.name)}"
+                f"{many[0].dtype.c_name} and tensor {i} {t.dtype.c_name}"
             )
     for i in range(len(many) - 1):
         x, y = many[i]._np.shape, many[i + 1]._np.shape
@@ -201,9 +200,6 @@ def multi_dot(tensors: Sequence[Any], *, out: Any = None) -> Tensor:
             )
     order = _cheapest([many[0]._np.shape[0], *[t._np.shape[1] for t in many]])
     return _in_order(many, order, 0, len(many) - 1).view(shape)
-
-
-_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}
 
 
 def _cheapest(sizes: Sequence[int]) -> dict[tuple[int, int], int]:

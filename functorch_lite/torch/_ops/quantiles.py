@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.grad_mode import mode
+from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import add_all, one_axis
-from functorch_lite.torch._ops.places import added
+from functorch_lite.torch._ops.places import added, gathered
 from functorch_lite.torch._ops.sorting import order_of
 
 __all__ = ["nanquantile", "quantile"]
@@ -71,10 +71,12 @@ def _quantile(
     size[axis] = ranks.size
     ranks = ranks.reshape(size)
     if skip_nan:
-        ranks = (ranks * np.maximum(length - count - 1, 0)).astype(array.dtype)
+        steps = np.maximum(length - count - 1, 0)
+        ranks = (ranks * steps).astype(array.dtype)
     else:
         # NaN is last in the order, and is the answer wherever there is one.
-        ranks = np.where(count > 0, length - 1, ranks * (length - 1)).astype(array.dtype)
+        steps = np.where(count > 0, 0, length - 1)
+        ranks = np.where(count > 0, length - 1, ranks * steps).astype(array.dtype)
     if interpolation == "lower":
         ranks = np.floor(ranks)
     elif interpolation == "higher":
@@ -101,18 +103,57 @@ def _quantile(
     if not fractions.ndim:
         data = data[0]
     out = make(data.copy(order="K") if data.base is None else data)
-    if mode.enabled and needs_grad(t):
-        inner = array.shape[:axis] + array.shape[axis + 1 :]
-        up, down = make(weight), make(1 - weight)
-        shape_in = array.shape
-
-        def backward(g: Any) -> Tensor:
-            h = g.reshape(-1, *inner).movedim(0, axis)
-            lower: Any = added(h * down, below, axis, shape_in)
-            return lower + added(h * up, above, axis, shape_in)
-
-        attach(out, formula("SqueezeBackward4", (t,), backward))
+    # Only between two elements does the value follow the fraction.
+    follows = interpolation == "linear" and isinstance(q, Tensor) and needs_grad(q)
+    if mode.enabled and (follows or needs_grad(t)):
+        rule = _gradients(array.shape, axis, below, above, weight)
+        if follows:
+            rule = _with_fractions(rule, array.shape, axis, below, above, low, steps)
+        operands = (t, q) if follows else (t,)
+        attach(out, keep("SqueezeBackward4", operands, operands if follows else (), rule))
     return out
+
+
+def _by_line(g: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """The gradient of quantiles with the fractions along the dimension that was reduced."""
+    return g.reshape(-1, *shape[:axis], *shape[axis + 1 :]).movedim(0, axis)
+
+
+def _gradients(shape: tuple[int, ...], axis: int, below: Any, above: Any, weight: Any) -> Any:
+    """The gradient of the values, from raw positions and weights."""
+    up, down = make(weight), make(1 - weight)
+
+    def backward(g: Any, up: Any = up, down: Any = down) -> Tensor:
+        h = _by_line(g, shape, axis)
+        lower: Any = added(h * down, below, axis, shape)
+        return lower + added(h * up, above, axis, shape)
+
+    return backward
+
+
+def _with_fractions(
+    values: Any, shape: tuple[int, ...], axis: int, below: Any, above: Any, low: Any, steps: Any
+) -> Any:
+    """The gradients of the values and of the fractions, both of which depend on both.
+
+    Args:
+        low, steps: raw; a rank is a fraction times ``steps``, its whole part ``low``.
+    """
+    size = [1] * len(shape)
+    size[axis] = -1
+    rest = [d for d in range(len(shape)) if d != axis]
+    fixed = steps == 0
+
+    def backward(g: Any, x: Any, q: Any) -> tuple[Tensor | None, Tensor]:
+        factor = make(np.asarray(steps, g._np.dtype))
+        floor = make(np.where(fixed, 0, low).astype(g._np.dtype))
+        up = q.reshape(size) * factor - floor
+        apart: Any = gathered(x, above, axis)
+        apart = (apart - gathered(x, below, axis)).masked_fill(make(fixed), 0)
+        found = apart * _by_line(g, shape, axis) * factor
+        return values(g, up, 1 - up), (found.sum(rest) if rest else found).reshape(q._np.shape)
+
+    return backward
 
 
 @public(out=True)

@@ -18,7 +18,7 @@ from functorch_lite.torch._object.generator import Generator, chosen_engine, def
 from functorch_lite.torch._ops import random_inplace
 from functorch_lite.torch._ops.binary import broadcast_error
 from functorch_lite.torch._ops.copying import check_device
-from functorch_lite.torch._ops.creation import checked_sizes, filled_like
+from functorch_lite.torch._ops.creation import _fits, checked_sizes, filled_like
 from functorch_lite.torch._rng import samplers
 from functorch_lite.torch._rng.engine import Engine
 
@@ -44,6 +44,18 @@ def finished(data: Any, device: Any, requires_grad: bool, out: Tensor | None) ->
     return made
 
 
+def _np_dtype(out: Tensor | None, dtype: DType | None, otherwise: DType) -> np.dtype[Any]:
+    """In which dtype to draw: that of ``out=``, or the one asked for.
+
+    Raises:
+        RuntimeError: both are given, and differ.
+    """
+    if out is None:
+        return (otherwise if dtype is None else dtype).np
+    _fits(out, dtype)
+    return out._np.dtype
+
+
 # ------------------------------------------------------------------------------------ new tensors
 def _maker(name: str, fill: Fill) -> None:
     def make_random(
@@ -62,10 +74,7 @@ def _maker(name: str, fill: Fill) -> None:
             )
         engine = default_generator._engine if generator is None else chosen_engine(generator, name)
         shape = checked_sizes(args, name)
-        np_dtype = (
-            out._np.dtype if out is not None else (default.dtype if dtype is None else dtype).np
-        )
-        data = np.empty(shape, np_dtype)
+        data = np.empty(shape, _np_dtype(out, dtype, default.dtype))
         fill(engine, data)
         return finished(data, device, requires_grad, out)
 
@@ -154,8 +163,7 @@ def randint(
                 f"not {type(size).__name__}"
             )
     a, b = _limits(args, low, high, "randint")
-    np_dtype = out._np.dtype if out is not None else (dtype or dtypes.int64).np
-    data = np.empty(checked_sizes((size,), "randint"), np_dtype)
+    data = np.empty(checked_sizes((size,), "randint"), _np_dtype(out, dtype, dtypes.int64))
     samplers.randint(chosen_engine(generator, "randint"), data, a, b)
     return finished(data, device, requires_grad, out)
 
@@ -187,7 +195,7 @@ def randperm(
 
     Source: ``torch.randperm``.
     """
-    np_dtype = out._np.dtype if out is not None else (dtype or dtypes.int64).np
+    np_dtype = _np_dtype(out, dtype, dtypes.int64)
     count = _whole(n, "randperm", "n", 1)
     data = samplers.randperm(chosen_engine(generator, "randperm"), count, np_dtype)
     return finished(data, device, requires_grad, out)
@@ -237,8 +245,7 @@ def normal(
                 "None, Tensor out = None)\n * (float mean, float std, tuple of ints size, *, "
                 "torch.Generator generator = None, Tensor out = None, ...)\n"
             )
-        np_dtype = out._np.dtype if out is not None else (dtype or default.dtype).np
-        data = np.empty(checked_sizes((size,), "normal"), np_dtype)
+        data = np.empty(checked_sizes((size,), "normal"), _np_dtype(out, dtype, default.dtype))
         samplers.normal(engine, data, float(mean), float(std))
         return finished(data, device, requires_grad, out)
     if means and stds:
@@ -257,10 +264,11 @@ def normal(
     return out
 
 
-@public(out=True)
+@public()
 def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Generator | None = None
-) -> Tensor:
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None,
+    out: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """Ones with the probabilities of a tensor, or with one probability, and zeros.
 
     Args:
@@ -273,12 +281,16 @@ def bernoulli(
     """
     engine = chosen_engine(generator, "bernoulli")
     array = input._np
-    data = np.empty(array.shape, array.dtype)
+    data = np.empty(array.shape, array.dtype if out is None else out._np.dtype)
     if p is not None:
         samplers.bernoulli_p(engine, data, float(p))
     else:
         samplers.bernoulli_like(engine, array, data)
-    return _detached("BernoulliBackward0", data, (input,))
+    made = _detached("BernoulliBackward0", data, (input,))
+    if out is None:
+        return made
+    put_out(out, made)
+    return out
 
 
 @public()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.torch._core.inplace import bump, check_inplace, write_by_formula
+from functorch_lite.torch._core.inplace import bump, ready, write_by_formula
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method
 from functorch_lite.torch._core.tensor import Tensor
@@ -27,7 +27,7 @@ def filled(t: Tensor, name: str, fill: Callable[..., Any], engine: Engine, *valu
         fill: ``fill(engine, array, *values)``.
     """
     recorded = wants_grad((t,))
-    check_inplace(t, recorded)
+    ready(t, (), recorded)
     # In its own memory: the order of draws follows the strides.
     fill(engine, t._np, *values)
     if recorded:

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import jit
 from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array, wrap
+from functorch_lite.core.array import Array
 from functorch_lite.core.trace import state
 from functorch_lite.ops.families import HALF_CHARS
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep
-from functorch_lite.torch._core.large import ELEMENTS, FLOATS, when_large
+from functorch_lite.torch._core.large import ELEMENTS, FLOATS, compiled, when_large
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import Composite, formula
 from functorch_lite.torch._core.public import method, public
@@ -42,7 +41,7 @@ def _sum_of(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
     return fnp.sum(x, axis=axes, keepdims=keepdim)
 
 
-_large_sum = when_large(_plain_sum, _sum_of, ("axes", "keepdim"))
+_large_sum = when_large(_plain_sum, _sum_of)
 
 
 def total(array: Any, axes: tuple[int, ...], keepdim: bool, dtype: Any) -> Any:
@@ -168,7 +167,7 @@ def _nansum_of(x: Array, *, axes: tuple[int, ...], keepdim: bool) -> Array:
     return fnp.sum(fnp.where(fnp.isnan(x), 0, x), axis=axes, keepdims=keepdim)
 
 
-_large_nansum = jit(_nansum_of, static_argnames=("axes", "keepdim"))
+_large_nansum = compiled(_nansum_of)
 
 
 def _without_nan(array: Any) -> Any:
@@ -195,7 +194,7 @@ def nansum(
     if array.dtype.kind in "biu":
         data = total(array, axes, keepdim, np_dtype)
     elif array.size >= ELEMENTS and array.dtype == np_dtype and np_dtype in FLOATS:
-        data = rows(_large_nansum(wrap(array), axes=axes, keepdim=keepdim)._data)
+        data = rows(_large_nansum(array, axes=axes, keepdim=keepdim))
     else:
         data = total(_without_nan(array), axes, keepdim, np_dtype)
     out = make(data)
@@ -240,7 +239,7 @@ def _plain_product(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
     return multiply_all(x, axes, None, None, keepdim)
 
 
-_products = when_large(_plain_product, _product, ("axes", "keepdim"))
+_products = when_large(_plain_product, _product)
 _PROD0 = Composite("ProdBackward0", _product)
 _PROD1 = Composite("ProdBackward1", _product)
 

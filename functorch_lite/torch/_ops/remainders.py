@@ -10,34 +10,28 @@ import numpy as np
 from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
 from functorch_lite.ops.families import const, zeros_like
-from functorch_lite.torch._core.dtypes import FROM_NP
-from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch._ops.arithmetic import check_divisor, undefined
+from functorch_lite.torch._ops.arithmetic import divided_dtype, undefined
 from functorch_lite.torch._ops.binary import (
-    check_result,
     common,
     local2,
+    never,
     operate,
     operate_inplace,
     operators,
     pair,
+    tolerant,
 )
 from functorch_lite.torch._ops.elementwise import (
     Unary,
     argument,
     halved,
-    refusal,
 )
 from functorch_lite.torch._ops.pointwise import nothing
 
 __all__: list[str] = []
-
-
-def _never(a: Any, b: Any) -> None:
-    return None
 
 
 # --------------------------------------------------------------------------------------- remainders
@@ -60,19 +54,8 @@ _FMOD = local2("FmodBackward1", halved(np.fmod), lambda t: t,
 _FMOD0 = local2("FmodBackward0", halved(np.fmod), lambda t: t, None)
 
 
-def _remainder_dtype(kernel: str, a: Any, b: Any, target: Tensor | None = None) -> DType:
-    dtype = common(a, b)
-    if target is not None:
-        check_result(dtype, FROM_NP[target._np.dtype])
-    if dtype.kind in (0, 3):
-        raise refusal(kernel, dtype)
-    if dtype.kind == 1:
-        check_divisor(b)
-    return dtype
-
-
 def _rest(a: Any, b: Any) -> Tensor:
-    dtype = _remainder_dtype("remainder_cpu", a, b)
+    dtype = divided_dtype("remainder_cpu", a, b)
     if not isinstance(b, Tensor):
         return operate(_REMAINDER0, a, b, dtype)
     return operate(_REMAINDER if isinstance(a, Tensor) else _REMAINDER_OF, a, b, dtype)
@@ -90,7 +73,7 @@ def remainder(input: Any, other: Any) -> Tensor:
 @method("remainder_")
 def remainder_(self: Tensor, other: Any) -> Tensor:
     """``remainder`` in place. Source: ``torch.Tensor.remainder_``."""
-    dtype = _remainder_dtype("remainder_cpu", self, other, self)
+    dtype = divided_dtype("remainder_cpu", self, other, self)
     what = _REMAINDER if isinstance(other, Tensor) else _REMAINDER0
     return operate_inplace(what, self, other, dtype)
 
@@ -103,20 +86,20 @@ def fmod(input: Tensor, other: Any) -> Tensor:
     """
     if not isinstance(input, Tensor):
         raise argument(input, "fmod")
-    dtype = _remainder_dtype("fmod_cpu", input, other)
+    dtype = divided_dtype("fmod_cpu", input, other)
     return operate(_FMOD if isinstance(other, Tensor) else _FMOD0, input, other, dtype)
 
 
 @method("fmod_")
 def fmod_(self: Tensor, other: Any) -> Tensor:
     """``fmod`` in place. Source: ``torch.Tensor.fmod_``."""
-    dtype = _remainder_dtype("fmod_cpu", self, other, self)
+    dtype = divided_dtype("fmod_cpu", self, other, self)
     what = _FMOD if isinstance(other, Tensor) else _FMOD0
     return operate_inplace(what, self, other, dtype)
 
 
-operators("mod", _never, _rest, remainder, lambda a, b: _rest(b, a))
-Tensor.__imod__ = lambda self, other: remainder_(self, other)  # type: ignore[attr-defined]
+operators("mod", never, _rest, remainder, lambda a, b: _rest(b, a))
+Tensor.__imod__ = tolerant(remainder_)  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------------- angles, lengths, logarithms
@@ -220,9 +203,11 @@ def copysign_(self: Tensor, other: Any) -> Tensor:
 
 # -------------------------------------------------------------------------------------------- xlogy
 def _xlogy_dx(t: Any, x: Any, y: Any) -> Any:
+    # Where nothing arrives nothing is passed on, though the logarithm of 0 is infinite.
+    none = ops.bitwise_and(ops.eq(t, zeros_like(t)), ops.eq(y, y))
     zero = ops.bitwise_and(ops.eq(x, zeros_like(x)), ops.le(y, zeros_like(y)))
-    slope = ops.log(y)
-    return ops.mul(t, ops.select(zero, zeros_like(slope), slope))
+    slope = ops.mul(t, ops.log(y))
+    return ops.select(ops.bitwise_or(zero, none), zeros_like(slope), slope)
 
 
 def _xlogy_dy(t: Any, x: Any, y: Any) -> Any:

@@ -190,7 +190,7 @@ def _take(self: Tensor, source: Any, offset: int, size: Any, stride: Any) -> Non
         if source._np.dtype != self._np.dtype:
             raise RuntimeError(
                 "Could not set tensor of type "
-                f"{_c_name(source)} to a tensor of type {_c_name(self)}"
+                f"{source.dtype.c_name} to a tensor of type {self.dtype.c_name}"
             )
         self._memory = memory(source)
         if size is None:
@@ -202,13 +202,3 @@ def _take(self: Tensor, source: Any, offset: int, size: Any, stride: Any) -> Non
             size = (self._memory.size // self._np.itemsize,)
     size = tuple(size)
     place(self, size, contiguous_strides(size) if not stride else tuple(stride), offset)
-
-
-_C_NAMES = {
-    "float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-    "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
-}  # fmt: skip
-
-
-def _c_name(x: Tensor) -> str:
-    return _C_NAMES.get(x._np.dtype.name, x._np.dtype.name)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from functorch_lite.torch._core.layout import contiguous_format
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor, memory, share, strides_of
@@ -13,7 +14,6 @@ from functorch_lite.torch._core.view import (
     as_strided_backward,
     contiguous_strides,
     geometry,
-    inherit,
     view_of,
 )
 
@@ -163,7 +163,7 @@ def nelement(self: Tensor) -> int:
 
 # ------------------------------------------------------------------------------------------- views
 @method()
-def view(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
+def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same memory under other sizes, or as another dtype.
 
     Raises:
@@ -173,8 +173,14 @@ def view(self: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
     """
     if dtype is not None or (len(shape) == 1 and hasattr(shape[0], "np")):
         return _view_dtype(self, shape[0] if dtype is None else dtype)
+    if size is None:
+        if not shape:
+            raise TypeError("view() received an invalid combination of arguments - got ()")
+        size = shape
+    else:
+        size = (size,)
     array = self._np
-    size = infer_size(sizes(shape, "size"), array.size)
+    size = infer_size(sizes(size, "size"), array.size)
     stride = view_strides(array.shape, strides_of(array), size)
     if stride is None:
         raise RuntimeError(
@@ -203,15 +209,32 @@ def _view_dtype(t: Tensor, dtype: Any) -> Tensor:
                 "self.dim() cannot be 0 to view "
                 f"{t.dtype.scalar_name} as {dtype.scalar_name} (different element sizes)"
             )
-        if strides_of(array)[-1] != 1:
+        if array.size and strides_of(array)[-1] != 1:
             raise RuntimeError(
                 f"self.stride(-1) must be 1 to view {t.dtype.scalar_name} as {dtype.scalar_name} "
                 f"(different element sizes), but got {strides_of(array)[-1]}"
             )
+        if new > old:
+            _divisible(t, dtype, new // old)
         data = array.view(dtype.np)
         offset = t._offset * old // new
-    out = share(t, data, offset)
-    return inherit(t, out, "ViewBackward1", lambda g: g.view(t.dtype)) if t._rg else out
+    return share(t, data, offset)  # without a gradient, even to the same dtype
+
+
+def _divisible(t: Tensor, dtype: Any, ratio: int) -> None:
+    """Refuse to view pairs of elements as one where they do not lie in pairs."""
+    strides = strides_of(t._np)
+    memory(t)
+    for what, n in (
+        ("size(-1)", t._np.shape[-1]),
+        ("storage_offset()", t._offset),
+        *[(f"stride({d})", s) for d, s in enumerate(strides[:-1])],
+    ):
+        if n % ratio:
+            raise RuntimeError(
+                f"self.{what} must be divisible by {ratio} to view {t.dtype.scalar_name} as "
+                f"{dtype.scalar_name} (different element sizes), but got {n}"
+            )
 
 
 @method()
@@ -221,9 +244,9 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @public("reshape", function=False)
-def _reshape_method(self: Tensor, *shape: Any) -> Tensor:
+def _reshape_method(self: Tensor, *given: Any, shape: Any = None) -> Tensor:
     """A view under other sizes if memory allows it, else a copy. Source: ``torch.reshape``."""
-    return reshape_to(self, sizes(shape, "shape"))
+    return reshape_to(self, sizes(given if shape is None else (shape,), "shape"))
 
 
 @public("reshape", methods=False)
@@ -240,8 +263,7 @@ def reshape_to(t: Tensor, shape: Sequence[int]) -> Tensor:
     if stride is not None:
         whole = array.flags.c_contiguous
         return _viewed(t, size, stride, "ViewBackward0" if whole else "ReshapeAliasBackward0")
-    made = t.clone()
-    made = made.contiguous()
+    made = t.clone(memory_format=contiguous_format)
     out = view_of(made, size, contiguous_strides(size), made._offset, "UnsafeViewBackward0",
                   _reshaping(made._np.shape))  # fmt: skip
     out._view = None
@@ -276,7 +298,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @public("ravel")
 def ravel(input: Tensor) -> Tensor:
     """All dimensions as one. Source: ``torch.ravel``."""
-    return reshape_to(input, (-1,)) if input._np.size else reshape_to(input, (0,))
+    return input.contiguous().view(-1)
 
 
 @public("unflatten")
@@ -298,6 +320,20 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     """
     size, stride = tuple(size), tuple(stride)
     offset = input._offset if storage_offset is None else storage_offset
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(stride)}"
+        )
+    if any(n < 0 for n in size):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(size)} and "
+            f"strides={list(stride)}"
+        )
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
     item = input._np.itemsize
     total = memory(input).size
     reach = 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
@@ -336,9 +372,9 @@ def t(input: Tensor) -> Tensor:
 
 
 @public("permute", function=False)
-def _permute_method(self: Tensor, *dims: Any) -> Tensor:
+def _permute_method(self: Tensor, *given: Any, dims: Any = None) -> Tensor:
     """The dimensions in another order. Source: ``torch.permute``."""
-    return permuted(self, sizes(dims, "dims"))
+    return permuted(self, sizes(given if dims is None else (dims,), "dims"))
 
 
 @public("permute", methods=False)
@@ -381,6 +417,11 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         )
     sources = [dimension(d, ndim) for d in sources]
     targets = [dimension(d, ndim) for d in targets]
+    for name, dims, given in (
+        ("source", sources, source), ("destination", targets, destination)
+    ):  # fmt: skip
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(given)})")
     rest = iter(d for d in range(ndim) if d not in sources)
     place = dict(zip(targets, sources, strict=True))
     return permuted(input, [place[i] if i in place else next(rest) for i in range(ndim)])
@@ -422,7 +463,11 @@ def squeezed(t: Tensor, dim: Any) -> Tensor:
         name = "SqueezeBackward0"
     else:
         many = isinstance(dim, (tuple, list))
-        gone = {dimension(d, array.ndim) for d in (dim if many else (dim,))}
+        dims = [dimension(d, array.ndim) for d in (dim if many else (dim,))]
+        gone = set(dims)
+        for d in gone:
+            if dims.count(d) > 1:
+                raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
         name = "SqueezeBackward2" if many else "SqueezeBackward1"
     kept = [i for i, n in enumerate(before) if n != 1 or i not in gone]
     strides = strides_of(array)
@@ -433,9 +478,9 @@ def squeezed(t: Tensor, dim: Any) -> Tensor:
 
 
 @method()
-def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+def expand(self: Tensor, *given: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """Dimensions of size 1 repeated without copying. Source: ``torch.Tensor.expand``."""
-    return expanded(self, sizes(size, "size"))
+    return expanded(self, sizes(given if size is None else (size,), "size"))
 
 
 def expanded(t: Tensor, size: Sequence[int]) -> Tensor:

@@ -66,12 +66,11 @@ def _log_grad_of(g: Array, y: Array, *, axis: int) -> Array:
     return g - fnp.exp(y) * fnp.sum(g, axis=axis, keepdims=True)
 
 
-_AXIS = ("axis",)
-_softmax_rows = when_large(_plain_softmax, nn.softmax, _AXIS)
-_log_softmax_rows = when_large(_plain_log_softmax, nn.log_softmax, _AXIS)
-_exp_minus = when_large(lambda x, m: exp(x - m), lambda x, m: fnp.exp(x - m), ())
-_quotient = when_large(divide, lambda e, s: e / s, ())
-_difference = when_large(np.subtract, lambda x, s: x - s, ())
+_softmax_rows = when_large(_plain_softmax, nn.softmax)
+_log_softmax_rows = when_large(_plain_log_softmax, nn.log_softmax)
+_exp_minus = when_large(lambda x, m: exp(x - m), lambda x, m: fnp.exp(x - m))
+_quotient = when_large(divide, lambda e, s: e / s)
+_difference = when_large(np.subtract, lambda x, s: x - s)
 
 
 # Across rows NumPy reduces faster than a compiled program; the rest is elementwise.
@@ -91,8 +90,8 @@ def _log_softmax_data(x: Any, *, axis: int) -> Any:
     return _difference(shifted, state.run(np.log, sums))
 
 
-_softmax_grad = when_large(_plain_softmax_grad, _softmax_grad_of, _AXIS)
-_log_softmax_grad = when_large(_plain_log_grad, _log_grad_of, _AXIS)
+_softmax_grad = when_large(_plain_softmax_grad, _softmax_grad_of)
+_log_softmax_grad = when_large(_plain_log_grad, _log_grad_of)
 
 
 def _wide(f: Any, *arrays: Any, axis: int) -> Any:
@@ -209,8 +208,8 @@ def _logsumexp_grad_of(x: Array, y: Array, g: Array) -> Array:
     return g * fnp.exp(x - y)
 
 
-_logsumexp_grad = when_large(lambda x, y, g: g * np.exp(x - y), _logsumexp_grad_of, ())
-_logsumexp_data = when_large(_plain_logsumexp, _logsumexp_of, ("axes", "keepdim"))
+_logsumexp_grad = when_large(lambda x, y, g: g * np.exp(x - y), _logsumexp_grad_of)
+_logsumexp_data = when_large(_plain_logsumexp, _logsumexp_of)
 
 
 @public("logsumexp", out=True)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.dtypes import FROM_NP
-from functorch_lite.torch._core.inplace import write_by_formula
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
@@ -20,6 +19,7 @@ from functorch_lite.torch._ops.elementwise import (
     cannot_hold,
     halved,
     ruled,
+    ruled_inplace,
 )
 
 __all__ = ["bessel_i1"]
@@ -80,35 +80,51 @@ def _zeta(s: float, x: Any) -> Any:
     return np.where(x == -math.inf, math.inf if s % 2 else math.nan, np.where(x != x, x, total))
 
 
-_lgamma_raw, _digamma_raw = halved(_log_gamma), halved(_digamma)
-_polygamma_raw = halved(lambda x, *, n: _polygamma(n, x))
-_i0_raw, _i1_raw = halved(lambda x: special.i0(x)), halved(lambda x: special.i1(x))
-
-
 # --------------------------------------------------------------------------------------- on tensors
-def _lgamma(t: Tensor) -> Tensor:
-    return ruled("LgammaBackward0", _quiet(_lgamma_raw, t._np), (t,), lambda g, x: g * _psi(x))
-
-
 def _psi(t: Tensor) -> Tensor:
-    return ruled(
-        "DigammaBackward0", _quiet(_digamma_raw, t._np), (t,), lambda g, x: g * _psi_n(1, x)
-    )
+    return _DIGAMMA(t)
 
 
-def _psi_n(n: int, t: Tensor, node: str = "PolygammaBackward0") -> Tensor:
-    data = _quiet(lambda x: _polygamma_raw(x, n=n), t._np)
-    return ruled(node, data, (t,), lambda g, x: g * _psi_n(n + 1, x))
+def _psi_n(n: int, t: Tensor) -> Tensor:
+    return _polygamma_of(n)(t)
 
 
 def _i0(t: Tensor) -> Tensor:
-    return ruled("I0Backward0", _quiet(_i0_raw, t._np), (t,), lambda g, x: g * bessel_i1(x))
+    return _I0(t)
 
 
 def bessel_i1(t: Tensor) -> Tensor:
     """The modified Bessel function of order one."""
-    data = _quiet(_i1_raw, t._np)
-    return ruled("SpecialI1Backward0", data, (t,), _i1_rule)
+    return _I1(t)
+
+
+class _Special:
+    """A function of floats, outside of the graph and in place.
+
+    Args:
+        node: the name of its node, ``node_inplace`` of that in place.
+        run: of a raw array.
+        rule: the gradient from that of the result and the operand, in operations on tensors.
+    """
+
+    __slots__ = ("node", "node_inplace", "rule", "run")
+
+    def __init__(
+        self, node: str, run: Run, rule: Callable[..., Any], node_inplace: str = ""
+    ) -> None:
+        self.node, self.node_inplace = node, node_inplace or node
+        self.run, self.rule = run, rule
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return ruled(self.node, _quiet(self.run, t._np), (t,), self.rule)
+
+    def inplace(self, t: Tensor, types: Unary) -> Tensor:
+        """Write the result into the operand."""
+        own = FROM_NP[t._np.dtype]
+        dtype = types.dtype(own)
+        if dtype is not own:
+            raise cannot_hold(dtype, own)
+        return ruled_inplace(self.node_inplace, t, _quiet(self.run, t._np), self.rule)
 
 
 def _i1_rule(g: Any, x: Any) -> Any:
@@ -117,19 +133,50 @@ def _i1_rule(g: Any, x: Any) -> Any:
     return g * slope.masked_fill(zero, 0.5)
 
 
-def _publish(name: str, f: Callable[[Tensor], Tensor], kernel: str, function: bool) -> None:
-    rule = Unary("bif", kernel)
+_LGAMMA = _Special("LgammaBackward0", halved(_log_gamma), lambda g, x: g * _psi(x))
+_DIGAMMA = _Special("DigammaBackward0", halved(_digamma), lambda g, x: g * _psi_n(1, x))
+_I0 = _Special("I0Backward0", halved(lambda x: special.i0(x)), lambda g, x: g * bessel_i1(x))
+_I1 = _Special("SpecialI1Backward0", halved(lambda x: special.i1(x)), _i1_rule)
+
+
+def _polygamma_of(n: int) -> _Special:
+    """The derivative of order n of the digamma function.
+
+    Raises:
+        RuntimeError: the order is negative.
+    """
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return _Special(
+        "PolygammaBackward0", halved(lambda x: _polygamma(n, x)),
+        lambda g, x: g * _psi_n(n + 1, x), "PolygammaBackward1",
+    )  # fmt: skip
+
+
+def _mvlgamma_of(p: int) -> _Special:
+    """The logarithm of the gamma function of p dimensions."""
+    constant = p * (p - 1) / 4 * math.log(math.pi)
+
+    def run(x: Any) -> Any:
+        return (sum(_log_gamma(x - k / 2) for k in range(p)) + constant).astype(x.dtype)
+
+    def rule(g: Any, x: Any) -> Any:
+        total: Any = _psi(x)
+        for k in range(1, p):
+            total = total + _psi(x - k / 2)
+        return g * total
+
+    return _Special("MvlgammaBackward0", halved(run), rule)
+
+
+def _publish(name: str, f: _Special, kernel: str, function: bool) -> None:
+    types = Unary("bif", kernel)
 
     def compute(input: Tensor) -> Tensor:
-        return f(_input(input, name, rule))
+        return f(_input(input, name, types))
 
     def in_place(self: Tensor) -> Tensor:
-        own = FROM_NP[self._np.dtype]
-        dtype = rule.dtype(own)
-        if dtype is not own:
-            raise cannot_hold(dtype, own)
-        out = f(self.clone())
-        return _taken(self, out)
+        return f.inplace(self, types)
 
     compute.__name__, in_place.__name__ = name, f"{name}_"
     compute.__doc__ = f"{name} of each element. Source: ``torch.{name}``."
@@ -138,17 +185,13 @@ def _publish(name: str, f: Callable[[Tensor], Tensor], kernel: str, function: bo
     (public if function else method)(f"{name}_")(in_place)
 
 
-def _taken(t: Tensor, value: Tensor) -> Tensor:
-    """Write a value computed from a copy; its node becomes that of the tensor."""
-    made = write_by_formula(t, value._np, (), "CopyBackwards", lambda g: g)
-    if value._fn is not None and made._fn is not None and t._view is None:
-        made._fn, made._nr = value._fn, value._nr
-    return made
+_publish("lgamma", _LGAMMA, "lgamma_vml_cpu", False)
+_publish("digamma", _DIGAMMA, "digamma", False)
+_publish("i0", _I0, "i0_vml_cpu", True)
 
 
-_publish("lgamma", _lgamma, "lgamma_vml_cpu", False)
-_publish("digamma", _psi, "digamma", False)
-_publish("i0", _i0, "i0_vml_cpu", True)
+def _polygamma_types(n: int) -> Unary:
+    return Unary("bif", "polygamma" if n != 1 else "trigamma")
 
 
 @public("polygamma", methods=False, out=True)
@@ -160,11 +203,7 @@ def polygamma(n: int, input: Tensor) -> Tensor:
 
     Source: ``torch.polygamma``.
     """
-    if n < 0:
-        raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return _psi_n(
-        n, _input(input, "polygamma", Unary("bif", "polygamma" if n != 1 else "trigamma"))
-    )
+    return _polygamma_of(n)(_input(input, "polygamma", _polygamma_types(n)))
 
 
 @method("polygamma")
@@ -176,27 +215,19 @@ def _polygamma_method(self: Tensor, n: int) -> Tensor:
 @method("polygamma_")
 def _polygamma_inplace(self: Tensor, n: int) -> Tensor:
     """``torch.polygamma`` in place. Source: ``torch.Tensor.polygamma_``."""
-    return _taken(self, _psi_n(n, self.clone(), "PolygammaBackward1"))
+    return _polygamma_of(n).inplace(self, _polygamma_types(n))
+
+
+_MVLGAMMA_TYPES = Unary("bif", "mvlgamma")
 
 
 @public("mvlgamma", out=True)
 def mvlgamma(input: Tensor, p: int) -> Tensor:
     """The logarithm of the gamma function of p dimensions. Source: ``torch.mvlgamma``."""
-    t = _input(input, "mvlgamma", Unary("bif", "mvlgamma"))
-    constant = p * (p - 1) / 4 * math.log(math.pi)
-    with np.errstate(all="ignore"):
-        data = sum(_lgamma_raw(t._np - k / 2) for k in range(p)) + constant
-
-    def rule(g: Any, x: Any) -> Any:
-        total: Any = _psi(x)
-        for k in range(1, p):
-            total = total + _psi(x - k / 2)
-        return g * total
-
-    return ruled("MvlgammaBackward0", data.astype(t._np.dtype), (t,), rule)
+    return _mvlgamma_of(p)(_input(input, "mvlgamma", _MVLGAMMA_TYPES))
 
 
 @method("mvlgamma_")
 def _mvlgamma_inplace(self: Tensor, p: int) -> Tensor:
     """``torch.mvlgamma`` in place. Source: ``torch.Tensor.mvlgamma_``."""
-    return _taken(self, mvlgamma(self.clone(), p))
+    return _mvlgamma_of(p).inplace(self, _MVLGAMMA_TYPES)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._rng.continuous import exponential
 from functorch_lite.torch._rng.engine import Engine
-from functorch_lite.torch._rng.fill import BFLOAT16, FLOATS, NAMES, Values, unsupported
+from functorch_lite.torch._rng.fill import BFLOAT16, FLOATS, Values, unsupported
 
 __all__ = ["multinomial", "randperm"]
 
@@ -24,7 +25,6 @@ _MOST = {
     np.dtype(np.float32): ((1 << 24) + 1, "2^24+1"),
     np.dtype(np.float64): ((1 << 53) + 1, "2^53+1"),
 }
-_C_NAMES = {1: "int8_t", 2: "int16_t", 4: "int", 8: "int64_t"}
 
 
 def randperm(engine: Engine, n: int, dtype: np.dtype[Any] | type = np.int64) -> Values:
@@ -54,11 +54,12 @@ def randperm(engine: Engine, n: int, dtype: np.dtype[Any] | type = np.int64) -> 
     if dtype in FLOATS:
         most, shown = _MOST.get(dtype, (n, ""))
         if n > most:
-            raise RuntimeError(f"n cannot be greater than {shown} for {NAMES[dtype][0]} type.")
+            name = FROM_NP[dtype].scalar_name
+            raise RuntimeError(f"n cannot be greater than {shown} for {name} type.")
     elif dtype.kind not in "iu":
         unsupported("randperm", dtype)
     elif n - 1 > np.iinfo(dtype).max:
-        name = "uint8_t" if dtype == np.uint8 else _C_NAMES[dtype.itemsize]
+        name = FROM_NP[dtype].fixed_name
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
     if dtype.kind == "u" and dtype.itemsize > 1:
         unsupported("randperm", dtype)
@@ -162,7 +163,8 @@ def multinomial(
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if dtype not in FLOATS:
         raise RuntimeError(
-            "multinomial only supports floating-point dtypes for input, got: " + NAMES[dtype][0]
+            "multinomial only supports floating-point dtypes for input, got: "
+            f"{FROM_NP[dtype].scalar_name}"
         )
     if samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")

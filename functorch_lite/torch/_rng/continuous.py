@@ -8,11 +8,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._rng.engine import Engine
 from functorch_lite.torch._rng.fill import (
     FLOATS,
     HALVES,
-    NAMES,
     Values,
     affine32,
     affine64,
@@ -83,7 +83,7 @@ def uniform(engine: Engine, out: Values, low: float = 0.0, high: float = 1.0) ->
 def _check_bounds(dtype: np.dtype[Any], low: float, high: float) -> None:
     """Raises as PyTorch does where a dtype does not hold a range."""
     limit = _LIMITS[dtype]
-    name, kind = NAMES[dtype]
+    name, kind = FROM_NP[dtype].scalar_name, FROM_NP[dtype].c_name
     for label, bound in (("from", low), ("to", high)):
         if not -limit <= bound <= limit:
             raise RuntimeError(f"{label} is out of bounds for {kind}")
@@ -146,7 +146,7 @@ def exponential(engine: Engine, out: Values, rate: float = 1.0) -> Values:
     if out.dtype not in FLOATS:
         raise RuntimeError(
             "Exponential distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {NAMES[out.dtype][0]}"
+            f"floating point but you specified {FROM_NP[out.dtype].scalar_name}"
         )
     scale = -1.0 / rate
 
@@ -184,7 +184,7 @@ def cauchy(engine: Engine, out: Values, median: float = 0.0, sigma: float = 1.0)
     if out.dtype not in FLOATS:
         raise RuntimeError(
             "Cauchy distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {NAMES[out.dtype][1]}"
+            f"floating point but you specified {FROM_NP[out.dtype].c_name}"
         )
 
     def draw(count: int) -> Values:

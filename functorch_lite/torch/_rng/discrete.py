@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._rng.engine import Engine
 from functorch_lite.torch._rng.fill import (
     BFLOAT16,
     FLOATS,
-    NAMES,
     Values,
+    as_written,
     fill,
     lay,
     reals,
@@ -148,10 +149,7 @@ def bernoulli_like(engine: Engine, probabilities: Values, out: Values) -> Values
         unsupported("bernoulli_tensor_cpu_p_", probabilities.dtype)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise RuntimeError(_BAD_PROBABILITY)
-    spread = np.broadcast_to(probabilities, out.shape)
-    if not out.flags.c_contiguous:
-        strides = out.strides
-        spread = spread.transpose(sorted(range(out.ndim), key=lambda axis: -strides[axis]))
+    spread = as_written(np.broadcast_to(probabilities, out.shape), out)
     size = out.size
     if probabilities.dtype == np.float64:
         store(lay(out), engine.doubles(size) < spread.reshape(-1))
@@ -355,7 +353,7 @@ def _check_range(dtype: np.dtype[Any], low: int, last: int) -> None:
         raise RuntimeError(
             "check_random_bounds handles only integral, floating-point and boolean types"
         )
-    kind = NAMES[dtype][1]
+    kind = FROM_NP[dtype].c_name
     least: float
     most: float
     if dtype in FLOATS:

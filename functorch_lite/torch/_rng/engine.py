@@ -41,6 +41,10 @@ _STATE = np.dtype(
 class Engine:
     """PyTorch's CPU generator: 32-bit draws and the normal left over from a pair.
 
+    Attributes:
+        double_normal, float_normal: What is left over of a pair.
+        lock: Held while numbers are drawn that belong together; a thread may take it again.
+
     Args:
         seed: Any integer that 64 bits hold, signed or not.
 
@@ -54,18 +58,18 @@ class Engine:
         "_at",
         "_bits",
         "_block",
-        "_lock",
         "_seed",
         "_untouched",
         "double_normal",
         "float_normal",
+        "lock",
     )
 
     double_normal: float | None
     float_normal: float | None
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._bits = np.random.MT19937(0)
         self.manual_seed(seed)
 
@@ -90,7 +94,7 @@ class Engine:
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         if not -(1 << 63) <= seed < 1 << 64:
             raise ValueError("Overflow when unpacking long long")
-        with self._lock:
+        with self.lock:
             self._seed = seed & 0xFFFFFFFFFFFFFFFF
             self._bits._legacy_seeding(self._seed & 0xFFFFFFFF)
             self._block = np.empty(0, np.uint32)
@@ -132,7 +136,7 @@ class Engine:
 
         Source: ``at::CPUGeneratorImpl::random``.
         """
-        with self._lock:
+        with self.lock:
             at = self._at
             end = at + count
             if end <= _WORDS:
@@ -215,7 +219,7 @@ class Engine:
         Source: ``torch.get_rng_state``.
         """
         record = np.zeros((), _STATE)
-        with self._lock:
+        with self.lock:
             record["seed"] = self._seed
             record["seeded"] = 1
             record["key"] = self._bits.state["state"]["key"]
@@ -257,7 +261,7 @@ class Engine:
         left, position = int(record["left"]), int(record["next"]) & 0xFFFFFFFF
         if not (record["seeded"] and 0 < left <= _WORDS and position <= _WORDS):
             raise RuntimeError("Invalid mt19937 state")
-        with self._lock:
+        with self.lock:
             self._seed = int(record["seed"])
             at_end = left == 1
             self._untouched = at_end and position == 0

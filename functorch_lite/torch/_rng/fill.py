@@ -9,17 +9,18 @@ import ml_dtypes
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._rng.engine import CHUNK
 
 __all__ = [
     "BFLOAT16",
     "FLOATS",
     "HALVES",
-    "NAMES",
     "Floats",
     "Values",
     "affine32",
     "affine64",
+    "as_written",
     "fill",
     "lay",
     "real_view",
@@ -40,29 +41,10 @@ HALVES = frozenset((_FLOAT16, BFLOAT16))
 _NARROW = frozenset((_FLOAT16, BFLOAT16, _FLOAT32))
 FLOATS = frozenset((_FLOAT16, BFLOAT16, _FLOAT32, _FLOAT64))
 
-# PyTorch's messages name a dtype either as its enumeration does or as its compiler does.
-NAMES: dict[np.dtype[Any], tuple[str, str]] = {
-    np.dtype(np.bool_): ("Bool", "bool"),
-    np.dtype(np.uint8): ("Byte", "unsigned char"),
-    np.dtype(np.int8): ("Char", "signed char"),
-    np.dtype(np.int16): ("Short", "short int"),
-    np.dtype(np.int32): ("Int", "int"),
-    np.dtype(np.int64): ("Long", "long int"),
-    np.dtype(np.uint16): ("UInt16", "short unsigned int"),
-    np.dtype(np.uint32): ("UInt32", "unsigned int"),
-    np.dtype(np.uint64): ("UInt64", "long unsigned int"),
-    _FLOAT16: ("Half", "c10::Half"),
-    BFLOAT16: ("BFloat16", "c10::BFloat16"),
-    _FLOAT32: ("Float", "float"),
-    _FLOAT64: ("Double", "double"),
-    np.dtype(np.complex64): ("ComplexFloat", "c10::complex<float>"),
-    np.dtype(np.complex128): ("ComplexDouble", "c10::complex<double>"),
-}
-
 
 def unsupported(kernel: str, dtype: np.dtype[Any]) -> NoReturn:
     """PyTorch's error for a dtype that a kernel does not take."""
-    raise NotImplementedError(f"\"{kernel}\" not implemented for '{NAMES[dtype][0]}'")
+    raise NotImplementedError(f"\"{kernel}\" not implemented for '{FROM_NP[dtype].scalar_name}'")
 
 
 def shown(value: float) -> str:
@@ -76,12 +58,17 @@ def real_view(out: Values) -> Values:
     return as_strided(real, (*out.shape, 2), (*out.strides, real.itemsize))
 
 
+def as_written(values: Values, out: Values) -> Values:
+    """Values of an array's shape, their axes in the order in which PyTorch writes to it."""
+    if out.flags.c_contiguous:
+        return values
+    strides = out.strides
+    return values.transpose(sorted(range(out.ndim), key=lambda axis: -strides[axis]))
+
+
 def lay(out: Values) -> Values:
     """A view in the order PyTorch writes in: that of the memory, flat where there are no gaps."""
-    if out.flags.c_contiguous:
-        return out.reshape(-1)
-    strides = out.strides
-    view = out.transpose(sorted(range(out.ndim), key=lambda axis: -strides[axis]))
+    view = as_written(out, out)
     return view.reshape(-1) if view.flags.c_contiguous else view
 
 

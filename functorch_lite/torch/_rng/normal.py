@@ -137,19 +137,25 @@ def _few_pairs(firsts: list[float], seconds: list[float]) -> tuple[list[float], 
 
 def next_normal(engine: Engine) -> float:
     """One standard normal number, the second of the last pair where that is left."""
-    value = engine.double_normal
-    if value is not None:
-        engine.double_normal = None
-        return value
-    first, second = engine.next_double(), engine.next_double()
-    radius = math.sqrt(-2.0 * math.log1p(-second))
-    theta = _TWO_PI * first
-    engine.double_normal = radius * math.sin(theta)
+    with engine.lock:
+        value = engine.double_normal
+        if value is not None:
+            engine.double_normal = None
+            return value
+        first, second = engine.next_double(), engine.next_double()
+        radius = math.sqrt(-2.0 * math.log1p(-second))
+        theta = _TWO_PI * first
+        engine.double_normal = radius * math.sin(theta)
     return radius * math.cos(theta)
 
 
 def pairs(engine: Engine, count: int) -> Doubles:
     """Standard normal numbers in pairs; an odd one stays in the engine for the next call."""
+    with engine.lock:
+        return _pairs(engine, count)
+
+
+def _pairs(engine: Engine, count: int) -> Doubles:
     values = np.empty(count)
     if count < FEW:
         for index in range(count):

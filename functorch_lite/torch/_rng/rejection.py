@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._rng.engine import Engine
-from functorch_lite.torch._rng.fill import FLOATS, HALVES, NAMES, Values, unsupported
+from functorch_lite.torch._rng.fill import FLOATS, HALVES, Values, unsupported
 from functorch_lite.torch._rng.normal import next_normal
 
 __all__ = ["binomial", "dirichlet", "poisson", "standard_gamma"]
@@ -120,7 +121,8 @@ def binomial(engine: Engine, counts: Values, probabilities: Values) -> Values:
     dtype = counts.dtype
     if probabilities.dtype != dtype:
         raise RuntimeError(
-            f"Found dtype {NAMES[probabilities.dtype][0]} but expected {NAMES[dtype][0]}"
+            f"Found dtype {FROM_NP[probabilities.dtype].scalar_name} but expected "
+            f"{FROM_NP[dtype].scalar_name}"
         )
     if dtype not in FLOATS or dtype in HALVES:
         unsupported("binomial_cpu", dtype)

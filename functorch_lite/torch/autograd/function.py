@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.inplace import rebase
+from functorch_lite.torch._core.inplace import bump, rebase
 from functorch_lite.torch._core.node import Node, Saved, edge_of, freed_error, save
 from functorch_lite.torch._core.tensor import Tensor, View, make, share, version
 from functorch_lite.torch._core.view import inherit
@@ -275,6 +275,18 @@ class Function(metaclass=FunctionMeta):
             mode.enabled = was
         single = not isinstance(made, tuple)
         raw = (made,) if single else made
+        if recorded and len(raw) > 1 and any(t._view is not None for t in ctx.dirty_tensors or ()):
+            raise RuntimeError(
+                "If your Function modifies inplace an input that is a view of another Tensor, your "
+                "Function cannot return more than one Tensor. This is not supported by the current "
+                "autograd engine. You should either make sure the input is not a view (using "
+                ".clone() for example) or make your Function only return one Tensor (potentially "
+                "splitting it into two Functions: one doing the inplace that returns a single "
+                "Tensor and a second one that does the other operations). You can ask on the forum "
+                "https://discuss.pytorch.org/ if you need help to do this change."
+            )
+        for t in ctx.dirty_tensors or ():
+            bump(t)
         outs = [_wrapped(t, nr, node, tensors, recorded) for nr, t in enumerate(raw)]
         for t in ctx.dirty_tensors or ():
             if not any(t is r for r in raw):

@@ -11,6 +11,7 @@ from functorch_lite.torch._core.grad_mode import enable_grad, is_grad_enabled
 from functorch_lite.torch._core.gradients import grad
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.copying import zeros_like_of
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -52,12 +53,26 @@ def _finished(found: Any, create_graph: bool, many: bool) -> Any:
     return made if many else made[0]
 
 
-def _zeros(t: Tensor) -> Tensor:
-    return make(np.zeros(t._np.shape, t._np.dtype))
+def _started(inputs: Any, name: str, create_graph: bool) -> tuple[bool, Tensors]:
+    """Whether there are several inputs, and those, prepared."""
+    several, given = _tuple(inputs, "inputs", name)
+    return several, _prepared(given, create_graph)
 
 
-def _vector(v: Any, like: Tensors, many: bool, create_graph: bool) -> Tensors:
-    """The vector of a product, checked against what it goes with."""
+_ONE_INPUT = "the input to the user-provided function is a single Tensor with"
+_ONE_OUTPUT = "the user-provided function returns a single Tensor with"
+
+
+def _vector(v: Any, like: Tensors, many: bool, create_graph: bool, single: str) -> Tensors:
+    """The vector of a product, checked against what it goes with.
+
+    Args:
+        single: when there may be none.
+    """
+    if v is None:
+        if many or like[0]._np.size != 1:
+            raise RuntimeError(f"The vector v can only be None if {single} a single element.")
+        return (_ones_like(like[0]),)
     _, given = _tuple(v, "v", "the function")
     if len(given) != len(like):
         raise RuntimeError(
@@ -71,10 +86,8 @@ def _vector(v: Any, like: Tensors, many: bool, create_graph: bool) -> Tensors:
     return given if create_graph else tuple(t.detach() for t in given)
 
 
-def _ones(outs: Tensors, many: bool, which: str) -> Tensors:
-    if many or outs[0]._np.size != 1:
-        raise RuntimeError(f"The vector v can only be None if {which} a single element.")
-    return (make(np.ones(outs[0]._np.shape, outs[0]._np.dtype)),)
+def _ones_like(t: Tensor) -> Tensor:
+    return make(np.ones(t._np.shape, t._np.dtype))
 
 
 def _need_grad(found: Sequence[Any], strict: bool, name: str = "") -> None:
@@ -135,7 +148,7 @@ def _filled(found: Sequence[Any], like: Tensors, strict: bool, create: bool, wha
                     f"{what} of the user-provided function is independent of input {i}. This is "
                     "not allowed in strict mode."
                 )
-            g = _zeros(t)
+            g = zeros_like_of(t)
         elif strict and create and not g.requires_grad:
             raise RuntimeError(
                 f"The jacobian of the user-provided function is independent of input {i}. This is "
@@ -190,8 +203,7 @@ def jacobian(
             "supported together. Please either set `strict=False` or `vectorize=False`."
         )
     with enable_grad():
-        several, given = _tuple(inputs, "inputs", "jacobian")
-        given = _prepared(given, create_graph)
+        several, given = _started(inputs, "jacobian", create_graph)
         made = func(*given)
         several_out, outs = _tuple(made, _OUTPUTS, "jacobian")
         _need_grad(outs, strict)
@@ -283,18 +295,12 @@ def vjp(
     Source: ``torch.autograd.functional.vjp``.
     """
     with enable_grad():
-        several, given = _tuple(inputs, "inputs", "vjp")
-        given = _prepared(given, create_graph)
+        several, given = _started(inputs, "vjp", create_graph)
         several_out, outs = _tuple(func(*given), _OUTPUTS, "vjp")
         _need_grad(outs, strict)
-        if v is None:
-            cts = _ones(
-                outs, several_out, "the user-provided function returns a single Tensor with"
-            )
-        else:
-            cts = _vector(v, outs, several_out, create_graph)
+        cts = _vector(v, outs, several_out, create_graph, _ONE_OUTPUT)
         gs = _grads(outs, given, cts, create_graph)
-        found = _filled(gs, given, strict, False, "The output")
+        found = _filled(gs, given, strict, create_graph, "The output")
     return (
         _finished(outs, create_graph, several_out),
         _finished(found, create_graph, several),
@@ -320,26 +326,21 @@ def jvp(
     Source: ``torch.autograd.functional.jvp``.
     """
     with enable_grad():
-        several, given = _tuple(inputs, "inputs", "jvp")
-        given = _prepared(given, create_graph)
-        if v is None:
-            direction = _ones(given, several, _ONE_INPUT)
-        else:
-            direction = _vector(v, given, several, create_graph)
+        several, given = _started(inputs, "jvp", create_graph)
+        direction = _vector(v, given, several, create_graph, _ONE_INPUT)
         several_out, outs = _tuple(func(*given), _OUTPUTS, "jvp")
         _need_grad(outs, strict)
         # The product of a vector w with the Jacobian is linear in w, and its own transpose is ours.
-        ws = tuple(_zeros(o).requires_grad_() for o in outs)
+        ws = tuple(zeros_like_of(o).requires_grad_() for o in outs)
         gs = _grads(outs, given, ws, True)
         _need_grad(gs, strict, "grad_input")
-        found = _filled(_grads(gs, ws, direction, create_graph), outs, strict, False, "The output")
+        found = _filled(
+            _grads(gs, ws, direction, create_graph), outs, strict, create_graph, "The output"
+        )
     return (
         _finished(outs, create_graph, several_out),
         _finished(found, create_graph, several_out),
     )
-
-
-_ONE_INPUT = "the input to the user-provided function is a single Tensor with"
 
 
 def vhp(
@@ -383,16 +384,11 @@ def _second(
 ) -> tuple[Any, Any]:
     outer = is_grad_enabled() and create
     with enable_grad():
-        several, given = _tuple(inputs, "inputs", name)
-        given = _prepared(given, create)
-        if v is None:
-            direction = _ones(given, several, _ONE_INPUT)
-        else:
-            direction = _vector(v, given, several, create)
+        several, given = _started(inputs, name, create)
+        direction = _vector(v, given, several, create, _ONE_INPUT)
         out = _scalar(func(*given), name)
         _need_grad((out,), strict)
-        one = make(np.ones(out._np.shape, out._np.dtype))
-        first = _grads((out,), given, (one,), True)
+        first = _grads((out,), given, (_ones_like(out),), True)
         _need_grad(first, strict, "jacobian")
         gs = _grads(first, given, direction, outer)
         found = _filled(gs, given, strict, False, "The output")

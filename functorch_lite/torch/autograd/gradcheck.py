@@ -11,12 +11,14 @@ import numpy as np
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.grad_mode import enable_grad, no_grad
 from functorch_lite.torch._core.gradients import grad
+from functorch_lite.torch._core.node import attach
+from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.copying import zeros_like_of
+from functorch_lite.transforms.reverse import complex_error
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
-
-_WIDE = ("float64", "complex128")
 
 
 class GradcheckError(RuntimeError):
@@ -58,6 +60,7 @@ def gradcheck(
 
     Raises:
         GradcheckError: the gradients are wrong.
+        GradientError: complex numbers would have to be differentiated.
         ValueError: there is nothing to check, or forward mode is asked for.
 
     Source: ``torch.autograd.gradcheck``.
@@ -72,6 +75,7 @@ def gradcheck(
         tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         _check_inputs(tensors)
         outs = _outputs(func(*tensors))
+        _refuse_complex(outs)
         _check_outputs(func, tensors, outs, eps)
         _compare(func, tensors, outs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
         if check_undefined_grad:
@@ -98,9 +102,10 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
             "gradcheck expects at least one input tensor to require gradient, but none of them "
             "have requires_grad=True."
         )
+    _refuse_complex([t for _, t in found])
     for i, t in found:
         array = t._np
-        if t.dtype._name not in _WIDE:
+        if array.dtype != np.float64:
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
                 "complex. This check will likely fail if all the inputs are not of double "
@@ -115,6 +120,11 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
                     "correctly. You should call .contiguous on the input before passing it to "
                     "gradcheck."
                 )
+
+
+def _refuse_complex(tensors: Sequence[Tensor]) -> None:
+    if any(t.dtype.is_complex for t in tensors):
+        raise complex_error("gradcheck")
 
 
 def _outputs(found: Any) -> list[Tensor]:
@@ -140,29 +150,24 @@ def _numerical(
     """Per output, central differences: rows are entries of the input, columns of the output."""
     array = t._np
     rows: list[list[np.ndarray[Any, Any]]] = []
-    step_of = 1 if array.dtype.kind != "c" else 2
 
     def values() -> list[np.ndarray[Any, Any]]:
         with no_grad():
             return [np.array(o._np).reshape(-1) for o in _outputs(func(*inputs)) if _inexact(o)]
 
-    def difference(place: Any, step: Any) -> list[np.ndarray[Any, Any]]:
+    def difference(place: Any) -> list[np.ndarray[Any, Any]]:
         before = array[place]
-        array[place] = before - step
-        low = values()
-        array[place] = before + step
-        high = values()
-        array[place] = before
+        try:
+            array[place] = before - eps
+            low = values()
+            array[place] = before + eps
+            high = values()
+        finally:
+            array[place] = before
         return [(b - a) / (2 * eps) for a, b in zip(low, high, strict=True)]
 
     for place in np.ndindex(array.shape):
-        found = difference(place, eps)
-        if step_of == 2:
-            # The gradient of a complex number, as backward gives it, from both directions.
-            turned = difference(place, eps * 1j)
-            found = [np.conj(a + 1j * b) if np.isrealobj(a) else np.conj(a) for a, b in
-                     zip(found, turned, strict=True)]  # fmt: skip
-        rows.append(found)
+        rows.append(difference(place))
     count = len(values())
     return [np.array([r[j] for r in rows]) if rows else np.zeros((0, 0)) for j in range(count)]
 
@@ -229,25 +234,46 @@ def _mismatch(j: int, i: int, number: Any, analytical: Any) -> str:
 
 def _check_multiplied(out: Tensor, inputs: list[Tensor]) -> None:
     """Backward has to be zero where the gradient of the output is."""
-    zero = make(np.zeros(out._np.shape, out._np.dtype))
-    for g in grad(out, inputs, zero, retain_graph=True, allow_unused=True):
+    for g in grad(out, inputs, zeros_like_of(out), retain_graph=True, allow_unused=True):
         if g is not None and np.any(g._np != 0):
             raise GradcheckError("backward not multiplied by grad_output")
 
 
 def _check_undefined(func: Callable[..., Any], inputs: Sequence[Any]) -> None:
-    """Backward has to take the absence of any of the gradients."""
-    outs = [o for o in _outputs(func(*inputs)) if _inexact(o) and o.requires_grad]
+    """Backward has to take the absence of all gradients, and of each of several."""
     wanted = [t for _, t in _varied(inputs)]
-    for out in outs:
+    count = len(_differentiable(func(*inputs)))
+    cases = [set(range(count))]
+    if count > 1:
+        cases += [{i} for i in range(count)]
+    for gone in cases:
+        outs = [
+            _undefined(o) if i in gone else o for i, o in enumerate(_differentiable(func(*inputs)))
+        ]
+        zeros = [zeros_like_of(o) for o in outs]
         try:
-            grad(out, wanted, make(np.zeros(out._np.shape, out._np.dtype)), retain_graph=True,
-                 allow_unused=True)  # fmt: skip
+            found = grad(outs, wanted, zeros, allow_unused=True) if outs else ()
         except RuntimeError as error:
             raise GradcheckError(
                 "Expected backward function to handle undefined output grads. Please look at "
                 '"Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"'
             ) from error
+        if any(g is not None and np.any(g._np != 0) for g in found):
+            raise GradcheckError(
+                "Expected all input grads to be undefined or zero when all output grads are "
+                'undefined or zero. Please look at "Notes about undefined output gradients" in '
+                '"tools/autograd/derivatives.yaml"'
+            )
+
+
+def _differentiable(made: Any) -> list[Tensor]:
+    return [o for o in _outputs(made) if _inexact(o) and o.requires_grad]
+
+
+def _undefined(t: Tensor) -> Tensor:
+    """The same values, with a gradient that is None."""
+    out = make(t._np)
+    return attach(out, formula("UndefinedGradBackward", (t,), lambda g: None))
 
 
 # ------------------------------------------------------------------------------------ second order

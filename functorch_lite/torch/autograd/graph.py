@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from functorch_lite.torch._core.engine import inside
 from functorch_lite.torch._core.grad_mode import _Context, mode
 from functorch_lite.torch._core.node import Node, accumulator, edge_of
 from functorch_lite.torch._core.tensor import Tensor, version
@@ -141,7 +142,8 @@ def register_multi_grad_hook(
 
     Args:
         tensors: whose gradients are awaited.
-        fn: ``fn(grads)`` once all have been computed; with ``any``, ``fn(grad)`` of the first.
+        fn: ``fn(grads)`` once a backward pass has computed all that it computes, with None for
+            the others; with ``any``, ``fn(grad)`` of the first.
         mode: ``all`` or ``any``.
 
     Raises:
@@ -151,37 +153,49 @@ def register_multi_grad_hook(
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    lock = threading.Lock()
-    found: list[Tensor | None] = []
-    left = 0
+    key = object()  # under which each pass keeps what it has seen
+    if mode == "any":
 
-    def start() -> None:
-        nonlocal left
-        found[:] = [None] * len(tensors)
-        left = len(tensors)
+        def first(grad: Tensor) -> None:
+            seen = _of_this_pass().hooks
+            if key not in seen:
+                seen[key] = True
+                fn(grad)
 
-    start()
+        return _Handles([t.register_hook(first) for t in tensors if t.requires_grad])
+    places = [_place(t) for t in tensors]
 
     def hook_of(i: int) -> Callable[[Tensor], None]:
         def hook(grad: Tensor) -> None:
-            nonlocal left
-            with lock:
-                if mode == "any":
-                    if left != len(tensors):
-                        return
-                    left = -1
-                else:
-                    found[i] = grad
-                    left -= 1
-                    if left:
-                        return
-            if mode == "any":
-                fn(grad)
-            else:
-                grads = list(found)
-                start()
-                fn(grads)
+            current = _of_this_pass()
+            found = current.hooks.get(key)
+            if found is None:
+                awaited = sum(current.visits(_node_at(place)) for place in places)
+                found = current.hooks[key] = [awaited, [None] * len(places)]
+            found[0] -= 1
+            found[1][i] = grad
+            if not found[0]:
+                fn(current.hooks.pop(key)[1])
 
         return hook
 
     return _Handles([t.register_hook(hook_of(i)) for i, t in enumerate(tensors)])
+
+
+def _of_this_pass() -> Any:
+    """The backward pass that calls a hook."""
+    current = inside.current
+    if current is None:
+        raise RuntimeError("a hook on several gradients was called outside of a backward pass")
+    return current
+
+
+def _place(t: Tensor) -> weakref.ref[Any]:
+    """A leaf, or the node of another tensor; weakly, as these hold the hooks."""
+    fn = t.grad_fn
+    return weakref.ref(t if fn is None else fn)
+
+
+def _node_at(place: weakref.ref[Any]) -> Node | None:
+    found = place()
+    return accumulator(found) if isinstance(found, Tensor) else found
