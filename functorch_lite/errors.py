@@ -10,6 +10,7 @@ __all__ = [
     "AxisError",
     "AxisNameError",
     "CarryTypeError",
+    "CheckpointError",
     "DeviceError",
     "DtypeError",
     "EscapedTracerError",
@@ -94,6 +95,20 @@ class CarryTypeError(FunctorchLiteError, TypeError):
     Fixed::
 
         lax.fori_loop(0, 3, lambda i, x: x.at[i].set(i), np.zeros(3))
+    """
+
+
+class CheckpointError(FunctorchLiteError, ValueError):
+    """A checkpoint is damaged, or holds another tree than the one that was asked for.
+
+    Fails::
+
+        training.checkpoint.save(path, {"w": np.ones(3)})
+        training.checkpoint.load(path, like={"w": np.zeros(2)})
+
+    Fixed::
+
+        training.checkpoint.load(path, like={"w": np.zeros(3)})
     """
 
 

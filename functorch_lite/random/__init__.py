@@ -21,27 +21,84 @@ Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; t
 counters to samples is that of JAX 0.10 with ``jax_threefry_partitionable`` on.
 """
 
+from functorch_lite.random.binomial import binomial, multinomial
 from functorch_lite.random.bits import bits
 from functorch_lite.random.categorical import categorical, gumbel
 from functorch_lite.random.choice import choice, permutation
-from functorch_lite.random.keys import PRNGKey, fold_in, key, split
+from functorch_lite.random.gamma import gamma, loggamma
+from functorch_lite.random.gamma_family import (
+    ball,
+    beta,
+    chisquare,
+    dirichlet,
+    f,
+    generalized_normal,
+    t,
+)
+from functorch_lite.random.gaussian import double_sided_maxwell, lognormal, maxwell, wald
+from functorch_lite.random.inverse import (
+    cauchy,
+    exponential,
+    laplace,
+    logistic,
+    pareto,
+    rayleigh,
+    triangular,
+    weibull_min,
+)
+from functorch_lite.random.keys import PRNGKey, clone, fold_in, key, key_data, split, wrap_key_data
+from functorch_lite.random.matrices import multivariate_normal, orthogonal
 from functorch_lite.random.normal import normal, truncated_normal
+from functorch_lite.random.poisson import geometric, poisson
 from functorch_lite.random.randint import randint
-from functorch_lite.random.uniform import bernoulli, uniform
+from functorch_lite.random.reuse import debug_key_reuse
+from functorch_lite.random.uniform import bernoulli, rademacher, uniform
 
 __all__ = [
     "PRNGKey",
+    "ball",
     "bernoulli",
+    "beta",
+    "binomial",
     "bits",
     "categorical",
+    "cauchy",
+    "chisquare",
     "choice",
+    "clone",
+    "debug_key_reuse",
+    "dirichlet",
+    "double_sided_maxwell",
+    "exponential",
+    "f",
     "fold_in",
+    "gamma",
+    "generalized_normal",
+    "geometric",
     "gumbel",
     "key",
+    "key_data",
+    "laplace",
+    "loggamma",
+    "logistic",
+    "lognormal",
+    "maxwell",
+    "multinomial",
+    "multivariate_normal",
     "normal",
+    "orthogonal",
+    "pareto",
     "permutation",
+    "poisson",
+    "rademacher",
     "randint",
+    "rayleigh",
     "split",
+    "t",
+    "triangular",
     "truncated_normal",
     "uniform",
+    "wald",
+    "weibull_min",
+    "wrap_key_data",
 ]

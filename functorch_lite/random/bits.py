@@ -9,7 +9,7 @@ import numpy as np
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical
 from functorch_lite.errors import DtypeError
-from functorch_lite.random.keys import as_shape, check_key, draw_words
+from functorch_lite.random.keys import as_shape, draw_words, take_key
 
 __all__ = ["bits"]
 
@@ -34,7 +34,7 @@ def bits(key: Array, shape: Any = (), dtype: Any = "uint32") -> Array:
 
     Source: ``jax.random.bits``; the two output words of a counter are xor-ed for 32 bits and fewer.
     """
-    check_key("random.bits", key)
+    take_key("random.bits", key)
     dtype = canonical(dtype)
     if dtype.kind != "u":
         raise DtypeError(f"random.bits: expected an unsigned integer dtype; got {dtype.name}.")
@@ -43,7 +43,11 @@ def bits(key: Array, shape: Any = (), dtype: Any = "uint32") -> Array:
 
 def draw_bits(name: str, key: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Random bits of an unsigned dtype; ``name`` is the calling sampler, for messages."""
-    words = draw_words(name, key, shape)
+    return bits_of(draw_words(name, key, shape), dtype)
+
+
+def bits_of(words: Array, dtype: np.dtype[Any]) -> Array:
+    """Random bits of an unsigned dtype from 64 random bits each."""
     if dtype.itemsize == 8:
         return words
     return ((words >> 32) ^ words).astype(dtype)

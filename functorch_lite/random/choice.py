@@ -15,7 +15,7 @@ from functorch_lite.core.dtypes import is_float, is_integer, uint32
 from functorch_lite.errors import AxisError, DtypeError, ShapeError
 from functorch_lite.random.bits import draw_bits
 from functorch_lite.random.categorical import gumbel
-from functorch_lite.random.keys import as_shape, check_key, split
+from functorch_lite.random.keys import as_shape, split, take_key
 from functorch_lite.random.randint import randint
 from functorch_lite.random.uniform import uniform
 
@@ -44,7 +44,7 @@ def permutation(key: Array, x: Any, axis: int = 0, independent: bool = False) ->
 
     Source: ``jax.random.permutation``: repeated stable sorting by random 32-bit numbers.
     """
-    check_key("random.permutation", key)
+    take_key("random.permutation", key)
     x = _population("random.permutation", x)
     axis = _axis("random.permutation", axis, x.ndim)
     if independent or x.ndim == 1:
@@ -54,7 +54,13 @@ def permutation(key: Array, x: Any, axis: int = 0, independent: bool = False) ->
 
 
 def choice(
-    key: Array, a: Any, shape: Any = (), replace: bool = True, p: Any = None, axis: int = 0
+    key: Array,
+    a: Any,
+    shape: Any = (),
+    replace: bool = True,
+    p: Any = None,
+    axis: int = 0,
+    mode: str | None = None,
 ) -> Array:
     """Elements of an array, or of ``arange(a)``, drawn at random.
 
@@ -65,6 +71,7 @@ def choice(
         replace: whether an entry may be drawn more than once.
         p: f[n], the entries' probabilities; uniform by default.
         axis: the axis of ``a`` to draw from.
+        mode: how the noise is made with ``p`` and without replacement; see :func:`gumbel`.
 
     Returns:
         Array of the dtype of ``a`` whose shape has ``axis`` replaced by ``shape``.
@@ -81,7 +88,7 @@ def choice(
     Source: ``jax.random.choice``; without replacement and with ``p``, the Gumbel top-k trick.
     """
     name = "random.choice"
-    check_key(name, key)
+    take_key(name, key)
     shape = as_shape(name, shape)
     is_range = not fnp.asarray(a).ndim
     a = _population(name, a)
@@ -99,11 +106,13 @@ def choice(
     if p is None and not replace:
         order = permutation(key, n if is_range else a, axis)
         return order[(slice(None),) * axis + (slice(draws),)].reshape(result_shape)
-    index = randint(key, shape, 0, n) if p is None else _weighted(key, p, n, shape, replace)
+    index = randint(key, shape, 0, n) if p is None else _weighted(key, p, n, shape, replace, mode)
     return fnp.take(a, index.reshape(-1), axis=axis).reshape(result_shape)
 
 
-def _weighted(key: Array, p: Any, n: int, shape: tuple[int, ...], replace: bool) -> Array:
+def _weighted(
+    key: Array, p: Any, n: int, shape: tuple[int, ...], replace: bool, mode: str | None
+) -> Array:
     p = fnp.asarray(p)
     if not is_float(p.dtype):
         p = p.astype("float32")
@@ -113,7 +122,7 @@ def _weighted(key: Array, p: Any, n: int, shape: tuple[int, ...], replace: bool)
         total = fnp.cumsum(p)
         point = total[-1] * (1 - uniform(key, shape, p.dtype))
         return fnp.searchsorted(total, point)
-    score = gumbel(key, (n,), p.dtype) + fnp.log(p)
+    score = gumbel(key, (n,), p.dtype, mode) + fnp.log(p)
     return fnp.argsort(-score)[: math.prod(shape)].reshape(shape)
 
 

@@ -10,18 +10,20 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.aval import describe
 from functorch_lite.core.dtypes import is_integer
-from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError
+from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError, TransformError
+from functorch_lite.random.reuse import forget, watch
 
-__all__ = ["PRNGKey", "fold_in", "key", "split"]
+__all__ = ["PRNGKey", "clone", "fold_in", "key", "key_data", "split", "wrap_key_data"]
 
 _WORD = 2**32
 
 
-def key(seed: Any) -> Array:
+def key(seed: Any, *, impl: str | None = None) -> Array:
     """A key from an integer seed.
 
     Args:
         seed: Python int of at most 64 bits, or an integer array of shape [], which may be traced.
+        impl: the name of the generator: "threefry2x32", the only one.
 
     Returns:
         The key, u32[2]: the high and the low word of the seed.
@@ -30,12 +32,14 @@ def key(seed: Any) -> Array:
         DtypeError: the seed is not an integer.
         ShapeError: the seed has dimensions (use ``vmap`` for many seeds).
         IndexRangeError: a Python int that does not fit in 64 bits.
+        TransformError: another generator.
 
     >>> key(7)
     Array([0, 7], dtype=uint32)
 
     Source: ``jax.random.PRNGKey``.
     """
+    _check_impl("random.key", impl)
     if isinstance(seed, int) and not isinstance(seed, bool):
         if not -(2**63) <= seed < 2**64:
             raise IndexRangeError(
@@ -53,13 +57,13 @@ def key(seed: Any) -> Array:
     return fnp.stack([high, low])
 
 
-def PRNGKey(seed: Any) -> Array:
+def PRNGKey(seed: Any, *, impl: str | None = None) -> Array:
     """Another name of :func:`key`.
 
     >>> PRNGKey(7)
     Array([0, 7], dtype=uint32)
     """
-    return key(seed)
+    return key(seed, impl=impl)
 
 
 def split(key: Array, num: int | tuple[int, ...] = 2) -> Array:
@@ -82,7 +86,7 @@ def split(key: Array, num: int | tuple[int, ...] = 2) -> Array:
 
     Source: ``jax.random.split``.
     """
-    check_key("random.split", key)
+    take_key("random.split", key)
     words = draw_words("random.split", key, as_shape("random.split", num))
     return _pair(words)
 
@@ -116,6 +120,73 @@ def fold_in(key: Array, data: Any) -> Array:
     return _pair(ops.threefry2x32(k0, k1, fnp.zeros((), "uint32"), count))
 
 
+def key_data(keys: Array) -> Array:
+    """The words of keys, which are the keys themselves here.
+
+    Args:
+        keys: u32[..., 2].
+
+    Returns:
+        u32[..., 2].
+
+    Raises:
+        DtypeError, ShapeError: ``keys`` are not keys.
+
+    >>> key_data(key(7))
+    Array([0, 7], dtype=uint32)
+
+    Source: ``jax.random.key_data``.
+    """
+    return _as_keys("random.key_data", keys)
+
+
+def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> Array:
+    """Keys from their words; the inverse of :func:`key_data`.
+
+    Args:
+        key_bits_array: u32[..., 2].
+        impl: the name of the generator: "threefry2x32", the only one.
+
+    Returns:
+        The keys, u32[..., 2].
+
+    Raises:
+        DtypeError, ShapeError: an array of another kind.
+        TransformError: another generator.
+
+    >>> wrap_key_data(fnp.asarray([0, 7], "uint32"))
+    Array([0, 7], dtype=uint32)
+
+    Source: ``jax.random.wrap_key_data``.
+    """
+    _check_impl("random.wrap_key_data", impl)
+    return _as_keys("random.wrap_key_data", key_bits_array)
+
+
+def clone(key: Array) -> Array:
+    """The same key, counted as fresh by :func:`debug_key_reuse`: where a repeat is wanted.
+
+    Args:
+        key: u32[..., 2].
+
+    Returns:
+        The key.
+
+    Raises:
+        DtypeError, ShapeError: ``key`` is not a key.
+
+    >>> from functorch_lite import random
+    >>> k = random.key(0)
+    >>> with random.debug_key_reuse():
+    ...     same = random.uniform(k) == random.uniform(random.clone(k))
+
+    Source: ``jax.random.clone``.
+    """
+    key = _as_keys("random.clone", key)
+    forget(key)
+    return key
+
+
 def draw_words(name: str, key: Array, shape: tuple[int, ...]) -> Array:
     """64 random bits per element: Threefry of the key and the element's flat index.
 
@@ -138,12 +209,34 @@ def draw_words(name: str, key: Array, shape: tuple[int, ...]) -> Array:
     return ops.threefry2x32(k0, k1, high, low)
 
 
+def words_of_split(words: Array, num: int) -> list[Array]:
+    """For each of many keys, given as u64[...], the ``num`` keys that it splits into.
+
+    A key's words, and the random bits of a scalar that the key gives, are those of its first part.
+    """
+    high, low = (words >> 32).astype("uint32"), words.astype("uint32")
+    zero, *counts = (fnp.asarray(i, dtype="uint32") for i in (0, *range(num)))
+    return [ops.threefry2x32(high, low, zero, count) for count in counts]
+
+
+def words_of_first(words: Array) -> Array:
+    """The 64 random bits of a scalar, for each of many keys given as u64[...]."""
+    return words_of_split(words, 1)[0]
+
+
 def key_words(name: str, key: Any) -> tuple[Array, Array]:
     """The two words of a key, u32[] each; says what came if it is not a key."""
     check_key(name, key)
     if not isinstance(key, Array):
         key = fnp.asarray(key)
     return key[0], key[1]
+
+
+def take_key(name: str, key: Any) -> None:
+    """Check the key of a sampler, first thing in it, and count it as consumed."""
+    check_key(name, key)
+    if watch.ledger is not None:
+        watch.ledger.consume(name, key)
 
 
 def check_key(name: str, key: Any) -> None:
@@ -171,6 +264,25 @@ def as_shape(name: str, shape: Any) -> tuple[int, ...]:
     if any(n < 0 for n in sizes):
         raise ShapeError(f"{name}: expected a shape of non-negative sizes; got {sizes}.")
     return sizes
+
+
+def _as_keys(name: str, keys: Any) -> Array:
+    keys = fnp.asarray(keys)
+    if keys.dtype != "uint32" or tuple(keys.shape)[-1:] != (2,):
+        wrong = DtypeError if keys.dtype != "uint32" else ShapeError
+        raise wrong(
+            f"{name}: expected keys (u32[..., 2]); got {describe(keys)}. Remedy: make a key with "
+            "random.key(seed), many with random.split(key, n)."
+        )
+    return keys
+
+
+def _check_impl(name: str, impl: str | None) -> None:
+    if impl not in (None, "threefry2x32"):
+        raise TransformError(
+            f"{name}: expected impl to be 'threefry2x32', the only generator here; got "
+            f"{impl!r:.60}. Remedy: leave it out."
+        )
 
 
 def _pair(words: Array) -> Array:

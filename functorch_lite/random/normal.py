@@ -11,9 +11,9 @@ from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical, complex64, float32, float64, is_complex
-from functorch_lite.errors import ShapeError
-from functorch_lite.random.keys import as_shape, check_key, split
-from functorch_lite.random.uniform import bound, float_dtype, uniform
+from functorch_lite.random.keys import as_shape, split, take_key
+from functorch_lite.random.parameters import bound, common_shape, float_dtype
+from functorch_lite.random.uniform import between, uniform, unit_interval
 
 __all__ = ["normal", "truncated_normal"]
 
@@ -41,15 +41,20 @@ def normal(key: Array, shape: Any = (), dtype: Any = None) -> Array:
 
     Source: ``jax.random.normal``: sqrt(2) erfinv(u) for u uniform over (-1, 1).
     """
-    check_key("random.normal", key)
+    take_key("random.normal", key)
     if dtype is not None and is_complex(canonical(dtype)):
         return _complex_normal(key, shape, canonical(dtype))
     dtype = float_dtype("random.normal", dtype)
     shape = as_shape("random.normal", shape)
+    return normal_of(unit_interval("random.normal", key, shape, dtype))
+
+
+def normal_of(unit: Array) -> Array:
+    """Normal numbers from uniform ones over [0, 1)."""
+    dtype = unit.dtype
     # -1 itself would give minus infinity.
-    above_minus_one = np.nextafter(dtype.type(-1), dtype.type(0))
-    u = uniform(key, shape, dtype, minval=above_minus_one, maxval=dtype.type(1))
-    return ops.erfinv(u) * _SQRT_2
+    low = fnp.asarray(np.nextafter(dtype.type(-1), dtype.type(0)), dtype)
+    return ops.erfinv(between(unit, low, fnp.ones((), dtype))) * _SQRT_2
 
 
 def _complex_normal(key: Array, shape: Any, dtype: np.dtype[Any]) -> Array:
@@ -87,18 +92,9 @@ def truncated_normal(
     Source: ``jax.random.truncated_normal``: the inverse of the distribution function.
     """
     name = "random.truncated_normal"
-    check_key(name, key)
+    take_key(name, key)
     dtype = float_dtype(name, dtype)
-    if shape is None:
-        shapes = tuple(fnp.asarray(lower).shape), tuple(fnp.asarray(upper).shape)
-        try:
-            shape = np.broadcast_shapes(*shapes)
-        except ValueError:
-            raise ShapeError(
-                f"{name}: expected bounds that broadcast together; "
-                f"got lower {shapes[0]} and upper {shapes[1]}."
-            ) from None
-    shape = as_shape(name, shape)
+    shape = common_shape(name, shape, lower=lower, upper=upper)
     lower = bound(name, "lower", lower, shape, dtype)
     upper = bound(name, "upper", upper, shape, dtype)
     u = uniform(key, shape, dtype, ops.erf(lower / _SQRT_2), ops.erf(upper / _SQRT_2))

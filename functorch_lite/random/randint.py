@@ -9,11 +9,11 @@ import numpy as np
 from functorch_lite import numpy as fnp
 from functorch_lite.core.array import Array
 from functorch_lite.core.aval import describe
-from functorch_lite.core.dtypes import canonical, default_int, int32, is_integer
+from functorch_lite.core.dtypes import int32, is_integer
 from functorch_lite.errors import DtypeError
 from functorch_lite.random.bits import draw_bits
-from functorch_lite.random.keys import as_shape, check_key, split
-from functorch_lite.random.uniform import bound
+from functorch_lite.random.keys import as_shape, split, take_key
+from functorch_lite.random.parameters import bound, int_dtype
 
 __all__ = ["randint"]
 
@@ -47,10 +47,8 @@ def randint(key: Array, shape: Any, minval: Any, maxval: Any, dtype: Any = None)
     Source: ``jax.random.randint``.
     """
     name = "random.randint"
-    check_key(name, key)
-    dtype = default_int() if dtype is None else canonical(dtype)
-    if not is_integer(dtype):
-        raise DtypeError(f"{name}: expected an integer dtype; got {dtype.name}.")
+    take_key(name, key)
+    dtype = int_dtype(name, dtype)
     shape = as_shape(name, shape)
     low, high = _integer(name, "minval", minval), _integer(name, "maxval", maxval)
     drawn = dtype

@@ -13,17 +13,18 @@ from functorch_lite.core.aval import describe
 from functorch_lite.core.dtypes import (
     bfloat16,
     canonical,
-    default_float,
+    default_int,
     float16,
     float32,
     float64,
     is_float,
 )
-from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.random.bits import draw_bits
-from functorch_lite.random.keys import as_shape, check_key
+from functorch_lite.errors import DtypeError
+from functorch_lite.random.bits import bits_of
+from functorch_lite.random.keys import as_shape, draw_words, take_key
+from functorch_lite.random.parameters import bound, float_dtype, one_of
 
-__all__ = ["bernoulli", "uniform"]
+__all__ = ["bernoulli", "rademacher", "uniform"]
 
 # dtype: (unsigned type of its size, unsigned type of the bits drawn, bits dropped, bits of 1.0).
 # What is left of the drawn bits fills the mantissa.
@@ -61,7 +62,7 @@ def uniform(
 
     Source: ``jax.random.uniform``: random mantissa bits under the exponent of 1.0, minus 1.
     """
-    check_key("random.uniform", key)
+    take_key("random.uniform", key)
     dtype = float_dtype("random.uniform", dtype)
     shape = as_shape("random.uniform", shape)
     unit = unit_interval("random.uniform", key, shape, dtype)
@@ -69,16 +70,18 @@ def uniform(
         return unit
     low = bound("random.uniform", "minval", minval, shape, dtype)
     high = bound("random.uniform", "maxval", maxval, shape, dtype)
-    return fnp.maximum(low, _fused_multiply_add(unit, high - low, low))
+    return between(unit, low, high)
 
 
-def bernoulli(key: Array, p: Any = 0.5, shape: Any = None) -> Array:
+def bernoulli(key: Array, p: Any = 0.5, shape: Any = None, mode: str = "low") -> Array:
     """Coins that come up True with probability ``p``.
 
     Args:
         key: u32[2].
         p: probability, a float or an array of floats; broadcasts to ``shape``.
         shape: shape of the sample; the shape of ``p`` by default.
+        mode: "low" compares one uniform number with ``p``, whose steps are 2**-23 in float32;
+            "high" draws two, and is right for much smaller ``p``.
 
     Returns:
         bool[*shape].
@@ -86,6 +89,7 @@ def bernoulli(key: Array, p: Any = 0.5, shape: Any = None) -> Array:
     Raises:
         DtypeError: ``p`` is not floating-point, or ``key`` is not a key.
         ShapeError: ``p`` does not broadcast to ``shape``.
+        TransformError: an unknown ``mode``.
 
     >>> from functorch_lite import random
     >>> random.bernoulli(random.key(0), 0.5, (4,)).dtype
@@ -93,7 +97,7 @@ def bernoulli(key: Array, p: Any = 0.5, shape: Any = None) -> Array:
 
     Source: ``jax.random.bernoulli``: a uniform number of the dtype of ``p`` compared with ``p``.
     """
-    check_key("random.bernoulli", key)
+    take_key("random.bernoulli", key)
     p = fnp.asarray(p)
     if not is_float(p.dtype):
         raise DtypeError(
@@ -102,39 +106,64 @@ def bernoulli(key: Array, p: Any = 0.5, shape: Any = None) -> Array:
         )
     shape = tuple(p.shape) if shape is None else as_shape("random.bernoulli", shape)
     p = bound("random.bernoulli", "p", p, shape, p.dtype)
-    return unit_interval("random.bernoulli", key, shape, p.dtype) < p
+    if one_of("random.bernoulli", "mode", mode, ("low", "high")) == "low":
+        return unit_interval("random.bernoulli", key, shape, p.dtype) < p
+    unit = unit_interval("random.bernoulli", key, (2, *shape), p.dtype)
+    return unit[1] * step(p.dtype) < p - unit[0]
+
+
+def rademacher(key: Array, shape: Any = (), dtype: Any = None) -> Array:
+    """Random signs: -1 and 1 with equal probabilities.
+
+    Args:
+        key: u32[2].
+        shape: shape of the sample.
+        dtype: a dtype of numbers, int64 by default.
+
+    Returns:
+        Array of the given shape and dtype.
+
+    Raises:
+        DtypeError: ``dtype`` is bool or unsigned, or ``key`` is not a key.
+
+    >>> from functorch_lite import random
+    >>> set(random.rademacher(random.key(0), (20,)).tolist()) == {-1, 1}
+    True
+
+    Source: ``jax.random.rademacher``, in 64 bits for dtypes of 64, else in 32, as JAX with and
+    without 64-bit types does.
+    """
+    name = "random.rademacher"
+    take_key(name, key)
+    dtype = default_int() if dtype is None else canonical(dtype)
+    if dtype.kind in "bu":
+        raise DtypeError(f"{name}: expected a dtype that holds -1; got {dtype.name}.")
+    half = fnp.asarray(0.5, float64 if dtype.itemsize == 8 else float32)
+    return 2 * bernoulli(key, half, as_shape(name, shape)).astype(dtype) - 1
 
 
 def unit_interval(name: str, key: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Uniform floats over [0, 1); ``name`` is the calling sampler, for messages."""
+    return unit_of(draw_words(name, key, shape), dtype)
+
+
+def unit_of(words: Array, dtype: np.dtype[Any]) -> Array:
+    """Uniform floats over [0, 1) from 64 random bits each."""
     unsigned, drawn, dropped, one = _LAYOUT[dtype]
-    mantissa = draw_bits(name, key, shape, canonical(drawn)).astype(unsigned) >> dropped
+    mantissa = bits_of(words, canonical(drawn)).astype(unsigned) >> dropped
     in_one_two = ops.bitcast(mantissa | one, dtype=dtype)
     return in_one_two - 1
 
 
-def float_dtype(name: str, dtype: Any) -> np.dtype[Any]:
-    """The floating-point dtype asked for, float32 for None."""
-    if dtype is None:
-        return default_float()
-    dtype = canonical(dtype)
-    if not is_float(dtype):
-        raise DtypeError(f"{name}: expected a floating-point dtype; got {dtype.name}.")
-    return dtype
+def step(dtype: np.dtype[Any]) -> float:
+    """The distance between neighbours among the numbers of :func:`unit_of`."""
+    _, drawn, dropped, _ = _LAYOUT[dtype]
+    return float(2.0 ** (dropped - canonical(drawn).itemsize * 8))
 
 
-def bound(name: str, what: str, value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A distribution's parameter in the sample's dtype, checked to broadcast to its shape."""
-    value = fnp.asarray(value, dtype=dtype)
-    have = tuple(value.shape)
-    fits = len(have) <= len(shape) and all(
-        n in (1, m) for n, m in zip(have[::-1], shape[::-1], strict=False)
-    )
-    if not fits:
-        raise ShapeError(
-            f"{name}: expected {what} to broadcast to the shape {shape}; got {describe(value)}."
-        )
-    return value
+def between(unit: Array, low: Array, high: Array) -> Array:
+    """Numbers of [0, 1) carried to [low, high)."""
+    return fnp.maximum(low, _fused_multiply_add(unit, high - low, low))
 
 
 def _fused_multiply_add(x: Array, y: Array, z: Array) -> Array:
