@@ -5,17 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from functorch_lite import numpy as fnp
-from functorch_lite.optim.rule import LearningRate, Optimizer, check_settings, per_array
+from functorch_lite.optim.checks import check_flags, check_settings
+from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of
 
-__all__ = ["adagrad"]
+__all__ = ["ADAGRAD", "adagrad"]
+
+
+def _scalars(step: Any, s: Any) -> Any:
+    return {**s, "rate": s["lr"] / (1 + (step - 1) * s["lr_decay"])}
+
+
+def _update(grad: Any, param: Any, slots: dict[str, Any], s: Any) -> tuple[Any, dict[str, Any]]:
+    grad, param = decayed(grad, param, s)
+    total = slots["sum"] + grad * grad
+    return param - s["rate"] * (grad / (fnp.sqrt(total) + s["eps"])), {"sum": total}
+
+
+def _slots(s: Any) -> dict[str, Any]:
+    return {"sum": lambda param, s: fnp.full_like(param, s["initial_accumulator_value"])}
+
+
+ADAGRAD = Rule(_update, _scalars, _slots)
 
 
 def adagrad(
     lr: LearningRate = 1e-2,
-    lr_decay: float = 0.0,
-    weight_decay: float = 0.0,
+    lr_decay: LearningRate = 0.0,
+    weight_decay: LearningRate = 0.0,
     initial_accumulator_value: float = 0.0,
-    eps: float = 1e-10,
+    eps: LearningRate = 1e-10,
+    *,
+    maximize: bool = False,
 ) -> Optimizer:
     """Steps scaled by the root of the sum of all squared gradients so far::
 
@@ -24,11 +44,12 @@ def adagrad(
         param = param - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
 
     Args:
-        lr: learning rate, a float or a schedule.
+        lr: learning rate, a number or a schedule.
         lr_decay: how fast the learning rate falls with the step.
         weight_decay: L2 penalty.
         initial_accumulator_value: what the sum starts with.
         eps: added to the denominator.
+        maximize: whether to climb.
 
     Returns:
         Optimizer; the state has ``step`` and ``sum``.
@@ -46,17 +67,13 @@ def adagrad(
     """
     check_settings("adagrad", lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
     check_settings("adagrad", initial_accumulator_value=initial_accumulator_value)
-
-    def scalars(step: Any, lr: Any) -> dict[str, Any]:
-        return {"lr": lr / (1 + (step - 1) * lr_decay)}
-
-    def rule(grad: Any, param: Any, slots: dict[str, Any], s: Any) -> tuple[Any, dict[str, Any]]:
-        if weight_decay:
-            grad = grad + weight_decay * param
-        total = slots["sum"] + grad * grad
-        return param - s["lr"] * (grad / (fnp.sqrt(total) + eps)), {"sum": total}
-
-    def initial(param: Any) -> Any:
-        return fnp.full_like(param, initial_accumulator_value)
-
-    return per_array("adagrad", lr, {"sum": initial}, scalars, rule)
+    check_flags("adagrad", maximize=maximize)
+    settings = {
+        "lr": lr,
+        "lr_decay": lr_decay,
+        "weight_decay": weight_decay,
+        "initial_accumulator_value": initial_accumulator_value,
+        "eps": eps,
+        "maximize": maximize,
+    }
+    return optimizer_of("adagrad", ADAGRAD, settings)

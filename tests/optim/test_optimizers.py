@@ -22,6 +22,9 @@ CASES = [
     *(("sgd", "SGD", s) for s in grid(momentum=[0.8], nesterov=[True], weight_decay=[0, 0.1])),
     *(("adam", "Adam", s) for s in grid(weight_decay=[0, 0.1], amsgrad=[False, True])),
     ("adam", "Adam", {"betas": (0.8, 0.95), "eps": 1e-3}),
+    ("adam", "Adam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
+    *(("adamw", "AdamW", s) for s in grid(weight_decay=[0, 0.1], amsgrad=[False, True])),
+    ("adamw", "AdamW", {}),
     *(
         ("rmsprop", "RMSprop", s)
         for s in grid(momentum=[0, 0.9], centered=[False, True], weight_decay=[0, 0.1])
@@ -29,12 +32,49 @@ CASES = [
     ("rmsprop", "RMSprop", {"alpha": 0.9, "eps": 1e-3}),
     *(("adagrad", "Adagrad", s) for s in grid(lr_decay=[0, 0.1], weight_decay=[0, 0.1])),
     ("adagrad", "Adagrad", {"initial_accumulator_value": 0.5, "eps": 1e-3}),
+    *(("adadelta", "Adadelta", s) for s in grid(rho=[0.9, 0.5], weight_decay=[0, 0.1])),
+    ("adadelta", "Adadelta", {"eps": 1e-2}),
+    *(
+        ("nadam", "NAdam", s)
+        for s in grid(
+            weight_decay=[0, 0.1], momentum_decay=[4e-3, 0.1], decoupled_weight_decay=[False, True]
+        )
+    ),
+    ("nadam", "NAdam", {"betas": (0.8, 0.95), "eps": 1e-3}),
+    *(
+        ("radam", "RAdam", s)
+        for s in grid(weight_decay=[0, 0.1], decoupled_weight_decay=[False, True])
+    ),
+    ("radam", "RAdam", {"betas": (0.8, 0.95), "eps": 1e-3}),
+    *(("adamax", "Adamax", s) for s in grid(weight_decay=[0, 0.1])),
+    ("adamax", "Adamax", {"betas": (0.8, 0.95), "eps": 1e-3}),
+    *(("asgd", "ASGD", s) for s in grid(weight_decay=[0, 0.1], t0=[1e6, 5], lambd=[1e-4, 0.1])),
+    ("asgd", "ASGD", {"alpha": 0.5, "lambd": 0.2}),
+    ("rprop", "Rprop", {}),
+    ("rprop", "Rprop", {"etas": (0.3, 1.5), "step_sizes": (0.01, 0.1)}),
+    *(("adafactor", "Adafactor", s) for s in grid(weight_decay=[0, 0.1], d=[1.0, 2.0])),
+    ("adafactor", "Adafactor", {"beta2_decay": -0.5, "eps": (1e-3, 1e-2)}),
 ]
+MAXIMIZING = [
+    "sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "nadam", "radam", "adamax", "asgd",
+    "rprop", "adafactor",
+]  # fmt: skip
+THEIRS = {ours: theirs for ours, theirs, _ in CASES}
 SETTINGS = {
     "sgd": {"momentum": 0.9, "dampening": 0.1},
     "adam": {"amsgrad": True},
+    "adamw": {"amsgrad": True},
     "rmsprop": {"centered": True, "momentum": 0.9},
     "adagrad": {"lr_decay": 0.1},
+    "adadelta": {"weight_decay": 0.1},
+    "nadam": {"decoupled_weight_decay": True, "weight_decay": 0.1},
+    "radam": {"weight_decay": 0.1},
+    "adamax": {"weight_decay": 0.1},
+    "asgd": {"t0": 1},
+    "rprop": {},
+    "ftrl": {"l1": 0.01, "l2": 0.1},
+    "sparse_adam": {},
+    "adafactor": {"weight_decay": 0.1},
 }
 
 
@@ -52,10 +92,19 @@ def loss_fn(params):
     return ((fnp.tanh(x @ weight) * params["scale"] + bias - 1) ** 2).sum()
 
 
+@pytest.fixture
+def torch():
+    """PyTorch with numbers of 64 bits in its states, which are of the default dtype."""
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield torch
+    torch.set_default_dtype(before)
+
+
 def torch_trajectory(torch, kind, settings, params, lrs):
     leaves = [torch.tensor(p, dtype=torch.float64, requires_grad=True) for p in tree.leaves(params)]
     optimizer = getattr(torch.optim, kind)(leaves, lr=lrs[0], **settings)
-    x = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(4, 3)
     x = torch.tensor(np.asarray(fnp.linspace(-1, 1, 12).reshape(4, 3).astype("float64")))
     for lr in lrs:
         for group in optimizer.param_groups:
@@ -80,8 +129,7 @@ def run(optimizer, params, steps=STEPS):
 
 @pytest.mark.peers
 @pytest.mark.parametrize(("ours", "theirs", "settings"), CASES)
-def test_trajectories_equal_pytorchs(ours, theirs, settings, rng):
-    torch = pytest.importorskip("torch", exc_type=ImportError)
+def test_trajectories_equal_pytorchs(ours, theirs, settings, rng, torch):
     params = start(rng)
     expected = torch_trajectory(torch, theirs, settings, params, [0.05] * STEPS)
     found, state, _ = run(getattr(optim, ours)(0.05, **settings), as_arrays(params))
@@ -91,22 +139,46 @@ def test_trajectories_equal_pytorchs(ours, theirs, settings, rng):
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [("sgd", "SGD"), ("adam", "Adam"), ("adagrad", "Adagrad")]
-)
-def test_schedules_equal_pytorchs(ours, theirs, rng):
-    torch = pytest.importorskip("torch", exc_type=ImportError)
+@pytest.mark.parametrize("name", MAXIMIZING)
+def test_maximizing_equals_pytorchs(name, rng, torch):
+    params = start(rng)
+    settings = {"maximize": True}
+    expected = torch_trajectory(torch, THEIRS[name], settings, params, [0.01] * STEPS)
+    found, _, _ = run(getattr(optim, name)(0.01, **settings), as_arrays(params))
+    for have, want in zip(tree.leaves(found), expected, strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", [name for name in THEIRS if name != "rprop"])
+def test_schedules_equal_pytorchs(name, rng, torch):
     params = start(rng)
     lrs = [0.1 * 0.5 ** (t // 5) for t in range(STEPS)]
-    expected = torch_trajectory(torch, theirs, {}, params, lrs)
-
-    def schedule(step):
-        return 0.1 * 0.5 ** (step // 5).astype("float64")
-
-    found, _, step = run(getattr(optim, ours)(schedule), as_arrays(params))
+    expected = torch_trajectory(torch, THEIRS[name], {}, params, lrs)
+    found, _, step = run(getattr(optim, name)(optim.schedules.step(0.1, 5, 0.5)), as_arrays(params))
     assert step.cache_info().misses == 1
     for have, want in zip(tree.leaves(found), expected, strict=True):
         np.testing.assert_allclose(have, want, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.peers
+def test_float32_follows_pytorch(rng, torch):
+    params = tree.map(np.float32, start(rng))
+    leaves = [torch.tensor(p, requires_grad=True) for p in tree.leaves(params)]
+    optimizer = torch.optim.AdamW(leaves, lr=0.05)
+    ours = optim.adamw(0.05)
+    found = as_arrays(params, "float32")
+    state = ours.init(found)
+    for _ in range(STEPS):
+        grads = [np.float32(rng.standard_normal(leaf.shape)) for leaf in tree.leaves(params)]
+        for leaf, grad in zip(leaves, grads, strict=True):
+            leaf.grad = torch.tensor(grad)
+        optimizer.step()
+        grads = tree.unflatten(tree.structure(params), [fnp.asarray(g) for g in grads])
+        found, state = ours.update(grads, state, found)
+    for have, want in zip(tree.leaves(found), leaves, strict=True):
+        assert have.dtype == np.float32
+        np.testing.assert_allclose(have, want.detach(), rtol=2e-6, atol=2e-6)
 
 
 def test_a_schedule_is_called_with_the_number_of_updates_made():
@@ -119,6 +191,7 @@ def test_a_schedule_is_called_with_the_number_of_updates_made():
     optimizer = optim.sgd(schedule)
     params = fnp.ones(2)
     state = optimizer.init(params)
+    seen.clear()
     for _ in range(3):
         params, state = optimizer.update(params, state, params)
     assert seen == [0, 1, 2]
