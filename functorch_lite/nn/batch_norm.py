@@ -8,7 +8,9 @@ import functorch_lite as fl
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
+from functorch_lite.nn.checks import check_vector, wide, widest
 from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.normalization import batch_value, running_value
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -35,28 +37,32 @@ def batch_norm(
         eps: added to the variance.
 
     Returns:
-        Array like ``x``.
+        Array of the shape of ``x``. Half precision is computed in float32.
+
+    Raises:
+        ShapeError: the sizes do not go together.
 
     >>> batch_norm(fnp.ones((1, 1)), fnp.zeros(1), fnp.ones(1), eps=0.0)
     Array([[1.]], dtype=float32)
 
     Source: Ioffe and Szegedy, ICML 2015; ``torch.nn.functional.batch_norm``.
     """
-    return _normalise(x, mean, var, weight, bias, eps=eps)
+    if fnp.ndim(x) < 2:
+        raise ShapeError(
+            f"nn.batch_norm: expected x of shape [batch, channels, ...]; got {fnp.shape(x)}. "
+            "Remedy: x[None] for a single example."
+        )
+    x = fnp.asarray(x)
+    vectors = {"mean": mean, "var": var, "weight": weight, "bias": bias}
+    for what, value in vectors.items():
+        check_vector("batch_norm", what, value, (x.shape[1],))
+    operands = [None if a is None else wide(a) for a in (x, weight, bias, mean, var)]
+    out = _by_running(*operands, eps=float(eps))
+    return out.astype(widest(x, *vectors.values()))
 
 
-def _normalise_by(
-    x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, *, eps: float
-) -> Array:
-    shape = (-1,) + (1,) * (x.ndim - 2)
-    scale = 1 / fnp.sqrt(var + eps)
-    if weight is not None:
-        scale = scale * weight
-    out = (x - mean.reshape(shape)) * scale.reshape(shape)
-    return out if bias is None else out + bias.reshape(shape)
-
-
-_normalise = lax.composite(_normalise_by, "nn.batch_norm")
+_by_running = lax.composite(running_value, "nn.batch_norm")
+_by_batch = lax.composite(batch_value, "nn.BatchNorm")
 
 
 def BatchNorm(
@@ -103,18 +109,21 @@ def BatchNorm(
             return {}
         return {"weight": fnp.ones(num_features), "bias": fnp.zeros(num_features)}
 
+    def scale_and_shift(params: dict[str, Array]) -> tuple[Array | None, Array | None]:
+        return (params["weight"], params["bias"]) if affine else (None, None)
+
     def by_batch(params: dict[str, Array], x: Array) -> tuple[Array, Array, Array, int]:
-        axes = (0, *range(2, x.ndim))
         count = x.size // num_features if num_features else 0
         if count <= 1:
             raise ShapeError(
                 f"nn.{name}: expected more than one value per channel to normalise by; "
                 f"got x of shape {tuple(x.shape)}."
             )
-        out, mean, var = _normalise_batch(
-            x, params.get("weight"), params.get("bias"), axes=axes, eps=eps
-        )
-        return out, mean, var, count
+        weight, bias = scale_and_shift(params)
+        operands = [None if a is None else wide(a) for a in (x, weight, bias)]
+        out, mean, var = _by_batch(*operands, eps=float(eps))
+        dtype = widest(x, weight, bias)
+        return out.astype(dtype), mean.reshape(-1), var.reshape(-1), count
 
     def check(x: Array) -> None:
         if x.ndim < 2 or x.shape[1] != num_features:
@@ -137,8 +146,7 @@ def BatchNorm(
         check(x)
         old_mean, old_var = state["running_mean"], state["running_var"]
         if not train:
-            out = batch_norm(x, old_mean, old_var, params.get("weight"), params.get("bias"), eps)
-            return out, state
+            return batch_norm(x, old_mean, old_var, *scale_and_shift(params), eps), state
         out, mean, var, count = by_batch(params, x)
         tracked = state["num_batches_tracked"] + 1
         rate = momentum if momentum is not None else 1 / tracked.astype(old_mean.dtype)
@@ -158,17 +166,6 @@ def BatchNorm(
     if not track_running_stats:
         return Layer(lambda key: make_params(), apply_stateless, name)
     return Layer(init, apply, name)
-
-
-def _normalise_batch_by(
-    x: Array, weight: Array | None, bias: Array | None, *, axes: tuple[int, ...], eps: float
-) -> tuple[Array, Array, Array]:
-    mean = x.mean(axis=axes)
-    var = x.var(axis=axes)
-    return _normalise_by(x, mean, var, weight, bias, eps=eps), mean, var
-
-
-_normalise_batch = lax.composite(_normalise_batch_by, "nn.BatchNorm")
 
 
 def _move(old: Array, new: Array, rate: Any) -> Array:

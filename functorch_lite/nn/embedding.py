@@ -15,7 +15,7 @@ from functorch_lite.nn.ranges import check_range
 if TYPE_CHECKING:
     from functorch_lite import Array
 
-__all__ = ["Embedding", "embedding"]
+__all__ = ["Embedding", "embedding", "padding_row"]
 
 
 def embedding(ids: Array, weight: Array, padding_idx: int | None = None) -> Array:
@@ -52,7 +52,7 @@ def embedding(ids: Array, weight: Array, padding_idx: int | None = None) -> Arra
     if weight.ndim < 1:
         raise ShapeError("nn.embedding: expected a weight of shape [rows, ...]; got ().")
     rows = weight.shape[0]
-    padding = _padding_row("embedding", padding_idx, rows)
+    padding = padding_row("embedding", padding_idx, rows)
     remedy = "a larger table, or numpy.clip(ids, 0, rows - 1)"
     check_range(ids, rows, f"nn.embedding: a table of {rows} rows takes ids", remedy)
     out = weight[ids]
@@ -62,7 +62,12 @@ def embedding(ids: Array, weight: Array, padding_idx: int | None = None) -> Arra
     return fnp.where(is_padding, fl.stop_gradient(out), out)
 
 
-def _padding_row(name: str, padding_idx: int | None, rows: int) -> int | None:
+def padding_row(name: str, padding_idx: int | None, rows: int) -> int | None:
+    """The row from 0 on that ``padding_idx`` names, or None.
+
+    >>> padding_row("embedding", -1, 5)
+    4
+    """
     if padding_idx is None:
         return None
     row = operator.index(padding_idx)
@@ -99,7 +104,7 @@ def Embedding(num_embeddings: int, embedding_dim: int, padding_idx: int | None =
 
     Source: ``torch.nn.Embedding``.
     """
-    padding = _padding_row("Embedding", padding_idx, num_embeddings)
+    padding = padding_row("Embedding", padding_idx, num_embeddings)
     shown = "" if padding is None else f", padding_idx={padding}"
     name = f"Embedding({num_embeddings}, {embedding_dim}{shown})"
     draw = initializers.normal(1.0)

@@ -1,8 +1,10 @@
 """Initial values of parameters.
 
 An initializer is a pure function ``(key, shape, dtype="float32") -> array``.  :func:`zeros` and
-:func:`ones` are initializers; the others take settings and return one.  Fans are counted in
-PyTorch's layout, ``[out, in, *kernel]``.
+:func:`ones` are initializers; the others take settings and return one.  Names that PyTorch has
+(xavier, kaiming, dirac, sparse) count fans in its layout, ``[out, in, *kernel]``; those that JAX
+alone has (glorot, he, lecun, variance_scaling, delta_orthogonal) in its own, ``[*kernel, in,
+out]``, and draw JAX's numbers.
 
 >>> import functorch_lite as fl
 >>> draw = fl.nn.initializers.xavier_uniform()
@@ -19,17 +21,47 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import numpy as fnp
 from functorch_lite import random
 from functorch_lite.errors import ShapeError
+from functorch_lite.nn.initializers_matrices import (
+    delta_orthogonal,
+    dirac,
+    eye,
+    orthogonal,
+    sparse,
+)
+from functorch_lite.nn.initializers_scaled import (
+    glorot_normal,
+    glorot_uniform,
+    he_normal,
+    he_uniform,
+    lecun_normal,
+    lecun_uniform,
+    variance_scaling,
+)
 
 if TYPE_CHECKING:
     from functorch_lite import Array
 
 __all__ = [
+    "calculate_gain",
     "constant",
+    "delta_orthogonal",
+    "dirac",
+    "eye",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
     "kaiming_normal",
     "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
+    "sparse",
+    "truncated_normal",
     "uniform",
+    "variance_scaling",
     "xavier_normal",
     "xavier_uniform",
     "zeros",
@@ -91,6 +123,40 @@ def normal(stddev: float = 1.0, mean: float = 0.0) -> Initializer:
 
     def initialize(key: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
         return random.normal(key, shape, dtype) * stddev + mean
+
+    return initialize
+
+
+def truncated_normal(
+    stddev: float = 1.0, mean: float = 0.0, lower: float = -2.0, upper: float = 2.0
+) -> Initializer:
+    """An initializer that draws from the normal distribution between two bounds.
+
+    Args:
+        stddev, mean: of the distribution before it is cut.
+        lower, upper: the bounds, in standard deviations from the mean.
+
+    Returns:
+        The initializer.
+
+    Raises:
+        ValueError: the lower bound is not below the upper one.
+
+    >>> bool(abs(truncated_normal(0.5)(random.key(0), (100,))).max() <= 1)
+    True
+
+    Source: ``jax.nn.initializers.truncated_normal``; ``torch.nn.init.trunc_normal_``, whose bounds
+    are values.
+    """
+    if not lower < upper:
+        raise ValueError(
+            f"nn.initializers.truncated_normal: expected lower below upper; got {lower} "
+            f"and {upper}."
+        )
+
+    def initialize(key: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
+        drawn = random.truncated_normal(key, lower, upper, shape, dtype)
+        return drawn * fnp.asarray(stddev, dtype) + fnp.asarray(mean, dtype)
 
     return initialize
 
@@ -189,8 +255,29 @@ def _fan(name: str, shape: tuple[int, ...], mode: str) -> int:
     return max(fans[mode], 1)
 
 
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """By how much initial weights are larger, for what follows them to keep variances.
+
+    Args:
+        nonlinearity: "linear", "conv1d" and the like, "sigmoid", "tanh", "relu", "leaky_relu" or
+            "selu".
+        param: the slope of the leaky ReLU, 0.01 by default.
+
+    Raises:
+        ValueError: another word.
+
+    >>> calculate_gain("tanh")
+    1.6666666666666667
+
+    Source: ``torch.nn.init.calculate_gain``.
+    """
+    return _gain("calculate_gain", nonlinearity, 0.01 if param is None else param)
+
+
 def _gain(name: str, nonlinearity: str, a: float) -> float:
+    kinds = [f"{kind}{n}d" for kind in ("conv", "conv_transpose") for n in (1, 2, 3)]
     gains = {
+        **dict.fromkeys(kinds, 1.0),
         "linear": 1.0,
         "sigmoid": 1.0,
         "tanh": 5.0 / 3.0,

@@ -35,6 +35,10 @@ decided when a function is traced, because the two programs differ.
 ``train`` is the declaration.  A user's layer is therefore two functions and no class, and plain
 functions of ``x`` are layers without parameters: ``chain(Linear(2, 8), relu, Linear(8, 1))``.
 
+*Parameters are checked where a call fails.*  A right call pays nothing; a failing one compares
+parameters and state with what ``init`` would make, and names what is missing, unexpected or of
+another shape.
+
 *Sizes are given, not inferred*, and weights are laid out as PyTorch's, so that its state dicts map
 one to one.  Parameters are float32; ``tree.map`` casts them to anything else.
 
@@ -49,7 +53,9 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from functorch_lite.errors import DtypeError, ShapeError
+import functorch_lite as fl
+from functorch_lite import tree
+from functorch_lite.errors import DtypeError, ShapeError, TreeError
 from functorch_lite.random.keys import check_key
 
 __all__ = ["Layer", "as_layer"]
@@ -148,22 +154,79 @@ def _init_of(layer: Layer, init: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _apply_of(layer: Layer, apply: Callable[..., Any]) -> Callable[..., Any]:
-    """A layer's ``apply``, which says how it is called where it gets other arguments."""
+    """A layer's ``apply``, which says what was wrong with its arguments where it fails.
+
+    A right call pays nothing for that.
+    """
 
     @functools.wraps(apply)
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
             return apply(*args, **kwargs)
-        except TypeError:
-            try:
-                inspect.signature(apply).bind(*args, **kwargs)
-            except TypeError as problem:
-                wrong = str(problem)
-            else:
+        except Exception as problem:
+            unbound = _unbound(apply, args, kwargs) if isinstance(problem, TypeError) else None
+            if unbound is None:
+                if not isinstance(problem, TreeError):  # a layer inside said what was wrong
+                    _check_given(layer, args, kwargs, problem)
                 raise
-        raise TypeError(f"nn.{layer.name}.apply: {wrong}. Remedy: {_forms(layer)[1]}.")
+        raise TypeError(f"nn.{layer.name}.apply: {unbound}. Remedy: {_forms(layer)[1]}.")
 
     return checked
+
+
+def _unbound(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """Why arguments do not fit a function's parameters, or None if they do."""
+    try:
+        inspect.signature(f).bind(*args, **kwargs)
+    except TypeError as problem:
+        return str(problem)
+    return None
+
+
+def _check_given(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], problem: Exception
+) -> None:
+    """Raise if parameters or state are not such as ``init`` makes."""
+    try:
+        made = fl.eval_shape(layer.init, fl.random.key(0))
+    except Exception:  # an init that wants more than a key: nothing is known
+        return
+    wanted = made if layer.stateful else (made,)
+    given = inspect.signature(layer.apply).bind(*args, **kwargs).args
+    parts = (*given[:1], *given[2:3])
+    for what, want, have in zip(("params", "state"), wanted, parts, strict=False):
+        wrong = _difference(what, want, have)
+        if wrong is not None:
+            raise TreeError(
+                f"nn.{layer.name}.apply: expected {what} as made by its init; {wrong}. Remedy: "
+                f"{_forms(layer)[0]}, or the {what} of the net that is meant."
+            ) from problem
+
+
+def _difference(what: str, want: Any, have: Any) -> str | None:
+    """What distinguishes two trees of arrays in names and shapes, or None."""
+    wanted, found = _named_shapes(what, want), _named_shapes(what, have)
+    missing = [f"{name} {_shown(shape)}" for name, shape in wanted.items() if name not in found]
+    unexpected = [f"{name} {_shown(shape)}" for name, shape in found.items() if name not in wanted]
+    told = [f"missing: {', '.join(missing)}"] if missing else []
+    told += [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
+    told += [
+        f"{name} must be of shape {shape} and is {_shown(found[name])}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    return "; ".join(told) or None
+
+
+def _named_shapes(what: str, values: Any) -> dict[str, Any]:
+    return {
+        what + tree.path_str(path): getattr(leaf, "shape", type(leaf).__name__)
+        for path, leaf in tree.leaves_with_path(values)
+    }
+
+
+def _shown(shape: Any) -> str:
+    return f"of shape {shape}" if isinstance(shape, tuple) else f"a {shape}"
 
 
 def as_layer(layer: Layer | Callable[[Any], Any]) -> Layer:

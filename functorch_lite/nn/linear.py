@@ -85,6 +85,6 @@ def Linear(in_features: int, out_features: int, bias: bool = True) -> Layer:
             raise ShapeError(
                 f"nn.{name}: expected x of shape [..., {in_features}]; got {tuple(x.shape)}."
             )
-        return linear(x, params["weight"], params.get("bias"))
+        return linear(x, params["weight"], params["bias"] if bias else None)
 
     return Layer(init, apply, name)

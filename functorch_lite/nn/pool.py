@@ -27,6 +27,7 @@ __all__ = [
     "avg_pool3d",
     "lp_pool1d",
     "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -390,3 +391,20 @@ def lp_pool2d(
     Source: ``torch.nn.functional.lp_pool2d``.
     """
     return _lp_pool("lp_pool2d", 2, x, norm_type, (kernel_size, stride, ceil_mode))
+
+
+def lp_pool3d(
+    x: Array,
+    norm_type: float,
+    kernel_size: Size,
+    stride: Size | None = None,
+    ceil_mode: bool = False,
+) -> Array:
+    """p-norm of each window along the last three axes; see :func:`lp_pool2d`.
+
+    >>> lp_pool3d(fnp.ones((1, 1, 2, 2)), 2, (1, 2, 2))
+    Array([[[[2.]]]], dtype=float32)
+
+    Source: ``torch.nn.functional.lp_pool3d``.
+    """
+    return _lp_pool("lp_pool3d", 3, x, norm_type, (kernel_size, stride, ceil_mode))

@@ -24,6 +24,7 @@ from functorch_lite.nn.pool import (
     avg_pool3d,
     lp_pool1d,
     lp_pool2d,
+    lp_pool3d,
     max_pool1d,
     max_pool2d,
     max_pool3d,
@@ -41,6 +42,7 @@ __all__ = [
     "AvgPool3d",
     "LPPool1d",
     "LPPool2d",
+    "LPPool3d",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -231,6 +233,23 @@ def LPPool2d(
     """
     settings = {"stride": stride, "ceil_mode": ceil_mode}
     return _layer(lp_pool2d, "LPPool2d", (norm_type, kernel_size), settings)
+
+
+def LPPool3d(
+    norm_type: float,
+    kernel_size: Size,
+    stride: Size | None = None,
+    ceil_mode: bool = False,
+) -> Layer:
+    """A layer that applies :func:`lp_pool3d`.
+
+    >>> LPPool3d(2, 3)
+    LPPool3d(2, 3)
+
+    Source: ``torch.nn.LPPool3d``.
+    """
+    settings = {"stride": stride, "ceil_mode": ceil_mode}
+    return _layer(lp_pool3d, "LPPool3d", (norm_type, kernel_size), settings)
 
 
 # ----------------------------------------------------------------------------------------- adaptive

@@ -263,12 +263,14 @@ def test_dropout_keeps_the_mean_and_is_off_in_evaluation():
             r"nn.Linear\(64, 10\): expected x of shape \[..., 64\]; got \(2, 63\)",
         ),
         (
-            lambda: nn.BatchNorm(3).apply(*nn.BatchNorm(3).init(KEY)[:1], fnp.ones((2, 4)), {}),
+            lambda: nn.BatchNorm(3).apply(
+                nn.BatchNorm(3).init(KEY)[0], fnp.ones((2, 4)), nn.BatchNorm(3).init(KEY)[1]
+            ),
             errors.ShapeError,
             r"nn.BatchNorm\(3\): expected x of shape \[batch, 3, ...\]; got \(2, 4\)",
         ),
         (
-            lambda: nn.BatchNorm(3).apply(
+            lambda: nn.BatchNorm(3, affine=False).apply(
                 {}, fnp.ones((1, 3)), nn.BatchNorm(3).init(KEY)[1], train=True
             ),
             errors.ShapeError,

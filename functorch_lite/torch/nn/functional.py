@@ -56,6 +56,10 @@ from functorch_lite.torch.nn._functional.folding import (
     pixel_unshuffle,
     unfold,
 )
+from functorch_lite.torch.nn._functional.fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool3d,
+)
 from functorch_lite.torch.nn._functional.grids import affine_grid, grid_sample
 from functorch_lite.torch.nn._functional.lengths import local_response_norm, normalize, rms_norm
 from functorch_lite.torch.nn._functional.linear import (
@@ -121,9 +125,9 @@ __all__ = [
     "binary_cross_entropy_with_logits", "channel_shuffle", "conv1d", "conv2d", "conv3d",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss",
     "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "dropout3d",
-    "embedding", "embedding_bag", "feature_alpha_dropout", "fold", "gaussian_nll_loss",
-    "grid_sample", "group_norm", "gumbel_softmax", "hinge_embedding_loss", "huber_loss",
-    "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "linear",
+    "embedding", "embedding_bag", "feature_alpha_dropout", "fold", "fractional_max_pool2d",
+    "fractional_max_pool3d", "gaussian_nll_loss", "grid_sample", "group_norm", "gumbel_softmax",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "linear",
     "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lp_pool3d",
     "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
     "max_unpool2d", "max_unpool3d", "mse_loss", "multi_head_attention_forward",

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array, wrap
+from functorch_lite.nn.attention import attend, attend_pull
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch.nn._functional.dropping import dropout
 from functorch_lite.torch.nn._functional.pulled import Pulled
@@ -16,41 +15,7 @@ from functorch_lite.torch.nn._functional.pulled import Pulled
 __all__ = ["scaled_dot_product_attention"]
 
 
-# --------------------------------------------------------------------------------- as one operation
-def _scores(q: Array, k: Array, mask: Array | None, causal: bool, scale: float) -> Array:
-    """Probabilities; rows that may look at nothing are zero."""
-    s = fnp.matmul(q, fnp.swapaxes(k, -1, -2)) * scale
-    if causal:
-        low = np.tri(s.shape[-2], s.shape[-1], dtype=bool)
-        s = fnp.where(wrap(low), s, -np.inf)
-    if mask is not None:
-        s = s + mask
-    top = fnp.max(s, axis=-1, keepdims=True, initial=-np.inf)
-    e = fnp.exp(s - fnp.where(fnp.isfinite(top), top, 0))
-    total = fnp.sum(e, axis=-1, keepdims=True)
-    return e / fnp.where(total == 0, 1, total)
-
-
-def _attend(
-    q: Array, k: Array, v: Array, mask: Array | None, *, causal: bool, scale: float
-) -> Array:
-    return fnp.matmul(_scores(q, k, mask, causal, scale), v)
-
-
-def _attend_pull(
-    g: Array, q: Array, k: Array, v: Array, mask: Array | None, *, wanted: Any, causal: bool,
-    scale: float,
-) -> Any:  # fmt: skip
-    p = _scores(q, k, mask, causal, scale)
-    of_p = fnp.matmul(g, fnp.swapaxes(v, -1, -2))
-    of_s = p * (of_p - fnp.sum(of_p * p, axis=-1, keepdims=True)) * scale
-    of_q = fnp.matmul(of_s, k) if wanted[0] else None
-    of_k = fnp.matmul(fnp.swapaxes(of_s, -1, -2), q) if wanted[1] else None
-    of_v = fnp.matmul(fnp.swapaxes(p, -1, -2), g) if wanted[2] else None
-    return of_q, of_k, of_v, None
-
-
-FUSED = Pulled("ScaledDotProductFlashAttentionForCpuBackward0", _attend, _attend_pull)
+FUSED = Pulled("ScaledDotProductFlashAttentionForCpuBackward0", attend, attend_pull)
 
 
 def scaled_dot_product_attention(

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array
+from functorch_lite.nn.losses_classes import (
+    bce_pull,
+    bce_value,
+    with_logits_pull,
+    with_logits_value,
+)
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach, needs_grad
@@ -16,12 +20,7 @@ from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.matrix_products import unsafe_view
 from functorch_lite.torch._ops.softmax import log_softmax
 from functorch_lite.torch.nn._functional.pulled import Pulled, not_differentiable
-from functorch_lite.torch.nn._functional.reduction import (
-    check_reduction,
-    legacy,
-    reduced,
-    spread,
-)
+from functorch_lite.torch.nn._functional.reduction import check_reduction, legacy
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss",
@@ -250,21 +249,8 @@ def _smoothed(
 
 
 # ----------------------------------------------------------------------------- two classes: chances
-def _bce(x: Array, y: Array, w: Array | None, *, reduction: str) -> Array:
-    loss = (y - 1) * fnp.maximum(fnp.log1p(-x), -100.0) - y * fnp.maximum(fnp.log(x), -100.0)
-    return reduced(loss if w is None else loss * w, reduction)
-
-
-def _bce_pull(g: Array, x: Array, y: Array, w: Array | None, *, wanted: Any, reduction: str) -> Any:
-    g = spread(g, x, reduction)
-    if w is not None:
-        g = g * w
-    of_x = g * (x - y) / fnp.maximum((1 - x) * x, 1e-12) if wanted[0] else None
-    return of_x, g * (fnp.log1p(-x) - fnp.log(x)) if wanted[1] else None, None
-
-
 BCE = Pulled(
-    "BinaryCrossEntropyBackward0", _bce, _bce_pull,
+    "BinaryCrossEntropyBackward0", bce_value, bce_pull,
     constants={2: ("binary_cross_entropy", "weight")},
 )  # fmt: skip
 
@@ -309,40 +295,9 @@ def binary_cross_entropy(
 
 
 # ------------------------------------------------------------------------------ two classes: scores
-def _logits(x: Array, y: Array, w: Array | None, p: Array | None, *, reduction: str) -> Array:
-    base = fnp.log1p(fnp.exp(-fnp.abs(x))) + fnp.maximum(-x, 0)
-    if p is not None:
-        base = base * ((p - 1) * y + 1)
-    loss = (1 - y) * x + base
-    return reduced(loss if w is None else loss * w, reduction)
-
-
-def _logits_pull(
-    g: Array, x: Array, y: Array, w: Array | None, p: Array | None, *, wanted: Any, reduction: str
-) -> Any:
-    g = spread(g, x, reduction)
-    if w is not None:
-        g = g * w
-    of_x = of_y = None
-    if wanted[0]:
-        chance = 1 / (1 + fnp.exp(-x))
-        if p is None:
-            of_x = (chance - y) * g
-        else:
-            yes = p * y
-            of_x = ((yes + 1 - y) * chance - yes) * g
-    if wanted[1]:
-        if p is None:
-            of_y = -x * g
-        else:
-            base = fnp.log1p(fnp.exp(-fnp.abs(x))) + fnp.maximum(-x, 0)
-            of_y = ((p - 1) * base - x) * g
-    return of_x, of_y, None, None
-
-
 _WITH_LOGITS = "binary_cross_entropy_with_logits"
 LOGITS = Pulled(
-    "BinaryCrossEntropyWithLogitsBackward0", _logits, _logits_pull,
+    "BinaryCrossEntropyWithLogitsBackward0", with_logits_value, with_logits_pull,
     constants={2: (_WITH_LOGITS, "weight"), 3: (_WITH_LOGITS, "pos_weight")},
 )  # fmt: skip
 

@@ -8,7 +8,6 @@ from typing import Any
 from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch._ops.matrix_products import CPP
 from functorch_lite.torch.nn._functional.pulled import Pulled
 
 __all__ = [
@@ -180,7 +179,7 @@ def _check(
 def _check_dtypes(x: Any, weight: Any, bias: Any) -> None:
     if bias is not None and bias._np.dtype != x._np.dtype:
         raise RuntimeError(
-            f"Input type ({CPP[x._np.dtype.name]}) and bias type ({CPP[bias._np.dtype.name]}) "
+            f"Input type ({x.dtype.c_name}) and bias type ({bias.dtype.c_name}) "
             "should be the same"
         )
     if weight._np.dtype != x._np.dtype:

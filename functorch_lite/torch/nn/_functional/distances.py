@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array, wrap
+from functorch_lite.nn.vectors import pdist_pull, pdist_value
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.binary import common
 from functorch_lite.torch._ops.norms import vector_norm
@@ -74,39 +73,7 @@ def pairwise_distance(
     return vector_norm(x1 - x2 + eps, p, dims - 1, keepdim, None, "NormBackward1")
 
 
-def _pdist(x: Array, *, p: float) -> Array:
-    rows, columns = np.triu_indices(x.shape[0], 1)
-    d = fnp.abs(x[wrap(rows)] - x[wrap(columns)])
-    if p == 0:
-        return fnp.sum((d != 0).astype(x.dtype), axis=-1)
-    if p == np.inf:
-        return fnp.max(d, axis=-1, initial=0)
-    if p == 1:
-        return fnp.sum(d, axis=-1)
-    return fnp.sum(d**p, axis=-1) ** (1.0 / p)
-
-
-def _pdist_pull(g: Array, x: Array, *, wanted: Any, p: float) -> Any:
-    rows, columns = np.triu_indices(x.shape[0], 1)
-    d = x[wrap(rows)] - x[wrap(columns)]
-    size = fnp.abs(d)
-    dist = _pdist(x, p=p)[:, None]
-    if p == 0:
-        slope = d * 0
-    elif p == 1:
-        slope = fnp.sign(d)
-    elif p == np.inf:
-        slope = fnp.sign(d) * (size == dist)
-    else:
-        whole = fnp.where(dist == 0, 1, dist)
-        ratio = fnp.where(size == 0, 1, size / whole)
-        slope = fnp.where((dist == 0) | (size == 0), 0, fnp.sign(d) * ratio ** (p - 1))
-    share = slope * g[:, None]
-    out = fnp.zeros(x.shape, x.dtype).at[wrap(rows)].add(share)
-    return (out.at[wrap(columns)].add(-share),)
-
-
-PDIST = Pulled("PdistBackward0", _pdist, _pdist_pull, fuse=False)
+PDIST = Pulled("PdistBackward0", pdist_value, pdist_pull, fuse=False)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:

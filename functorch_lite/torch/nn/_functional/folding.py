@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
-from functorch_lite import ops
-from functorch_lite.core.array import Array, wrap
+from functorch_lite.nn import pixels as nn_pixels
+from functorch_lite.nn.fold import fold_value, unfold_value
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn._functional.pulled import Linear
 
@@ -33,56 +30,14 @@ def _blocks(size: Pair, kernel: Pair, dilation: Pair, padding: Pair, stride: Pai
     ]
 
 
-def _places(size: Pair, kernel: Pair, dilation: Pair, padding: Pair, stride: Pair) -> Any:
-    """[kernel, blocks]: where each element of each window lies in the padded image."""
-    rows, columns = _blocks(size, kernel, dilation, padding, stride)
-    width = size[1] + 2 * padding[1]
-    y = np.arange(kernel[0])[:, None] * dilation[0] + np.arange(rows) * stride[0]
-    x = np.arange(kernel[1])[:, None] * dilation[1] + np.arange(columns) * stride[1]
-    found = y[:, None, :, None] * width + x[None, :, None, :]
-    return found.reshape(kernel[0] * kernel[1], rows * columns)
-
-
-def _columns(x: Array, *, size: Pair, window: tuple[Pair, ...]) -> Array:
-    padding = window[2]
-    data = x._data
-    lead = data.shape[:-2]
-    if any(padding):
-        pads = ((0, 0),) * (data.ndim - 2) + tuple((p, p) for p in padding)
-        data = np.pad(data, pads)
-    places = _places(size, *window)
-    flat = data.reshape(*lead, data.shape[-2] * data.shape[-1])[..., places]
-    return wrap(flat.reshape(*lead[:-1], lead[-1] * places.shape[0], places.shape[1]))
-
-
-def _image(g: Array, shape: Any, *, size: Pair, window: tuple[Pair, ...]) -> Array:
-    padding = window[2]
-    places = _places(size, *window)
-    high, wide = (n + 2 * p for n, p in zip(size, padding, strict=True))
-    rows = math.prod(shape[:-2])
-    count = high * wide
-    at = np.arange(rows)[:, None, None] * count + places
-    zeros = wrap(np.zeros(rows * count, g.dtype))
-    values = wrap(g._data.reshape(-1))
-    found = ops.scatter_add(zeros, values, wrap(at.reshape(-1)), axes=(0,), mode="clip")._data
-    image = found.reshape(*shape[:-2], high, wide)
-    low = padding
-    inside = image[..., low[0] : low[0] + size[0], low[1] : low[1] + size[1]]
-    return wrap(np.ascontiguousarray(inside))
-
-
-def _image_of(x: Array, *, size: Pair, window: tuple[Pair, ...]) -> Array:
-    shape = x.shape
-    channels = shape[-2] // (window[0][0] * window[0][1])
-    return _image(x, (*shape[:-2], channels, *size), size=size, window=window)
-
-
-def _columns_of(g: Array, shape: Any, *, size: Pair, window: tuple[Pair, ...]) -> Array:
-    return _columns(g, size=size, window=window)
-
-
-UNFOLD = Linear("Im2ColBackward0", _columns, _image)
-FOLD = Linear("Col2ImBackward0", _image_of, _columns_of)
+UNFOLD = Linear(
+    "Im2ColBackward0", unfold_value,
+    lambda g, _, size, window: fold_value(g, size=size, window=window),
+)  # fmt: skip
+FOLD = Linear(
+    "Col2ImBackward0", fold_value,
+    lambda g, _, size, window: unfold_value(g, size=size, window=window),
+)  # fmt: skip
 
 
 def _checked(kernel: Any, dilation: Any, padding: Any, stride: Any) -> tuple[Pair, ...]:
@@ -173,32 +128,17 @@ def fold(
 
 
 # ---------------------------------------------------------------------------------- pixels
-def _shuffled(x: Array, *, by: int) -> Array:
-    data = x._data
-    *lead, c, h, w = data.shape
-    parts = data.reshape(-1, c // (by * by), by, by, h, w).transpose(0, 1, 4, 2, 5, 3)
-    return wrap(np.ascontiguousarray(parts).reshape(*lead, c // (by * by), h * by, w * by))
-
-
-def _unshuffled(x: Array, *, by: int) -> Array:
-    data = x._data
-    *lead, c, h, w = data.shape
-    parts = data.reshape(-1, c, h // by, by, w // by, by).transpose(0, 1, 3, 5, 2, 4)
-    return wrap(np.ascontiguousarray(parts).reshape(*lead, c * by * by, h // by, w // by))
-
-
-def _mixed(x: Array, *, groups: int) -> Array:
-    data = x._data
-    batch, c, *sizes = data.shape
-    parts = data.reshape(batch, groups, c // groups, math.prod(sizes)).swapaxes(1, 2)
-    return wrap(np.ascontiguousarray(parts).reshape(batch, c, *sizes))
-
-
-SHUFFLE = Linear("PixelShuffleBackward0", _shuffled, lambda g, _, by: _unshuffled(g, by=by))
-UNSHUFFLE = Linear("PixelUnshuffleBackward0", _unshuffled, lambda g, _, by: _shuffled(g, by=by))
+SHUFFLE = Linear(
+    "PixelShuffleBackward0", lambda x, by: nn_pixels.pixel_shuffle(x, by),
+    lambda g, _, by: nn_pixels.pixel_unshuffle(g, by),
+)  # fmt: skip
+UNSHUFFLE = Linear(
+    "PixelUnshuffleBackward0", lambda x, by: nn_pixels.pixel_unshuffle(x, by),
+    lambda g, _, by: nn_pixels.pixel_shuffle(g, by),
+)  # fmt: skip
 MIX = Linear(
-    "ChannelShuffleBackward0", _mixed,
-    lambda g, shape, groups: _mixed(g, groups=shape[1] // groups),
+    "ChannelShuffleBackward0", lambda x, groups: nn_pixels.channel_shuffle(x, groups),
+    lambda g, shape, groups: nn_pixels.channel_shuffle(g, shape[1] // groups),
 )  # fmt: skip
 
 

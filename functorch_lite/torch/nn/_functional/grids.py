@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array
+from functorch_lite.nn.grids import sampled
 from functorch_lite.torch._core.op import Composite
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.matrix_products import unsafe_view
@@ -19,22 +18,27 @@ _WARNING = (
     "Default {0} behavior has changed to align_corners=False since 1.3.0. Please specify "
     "align_corners=True if the old behavior is desired. See the documentation of {0} for details."
 )
+_UNIT = (
+    "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
+    "align_corners=True. This is not an intended use case of affine_grid. See the documentation of "
+    "affine_grid for details."
+)
 
 
 def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Tensor:
     """The places of an affine map, for ``grid_sample``.
 
     Args:
-        theta: f[batch, 2, 3], the maps.
-        size: (batch, channels, height, width) of the image wanted.
+        theta: f[batch, 2, 3], the maps, or f[batch, 3, 4] for volumes.
+        size: (batch, channels, *sizes) of the image or volume wanted.
         align_corners: whether -1 and 1 are the centres of the corner elements, not their edges.
 
     Returns:
-        f[batch, height, width, 2].
+        f[batch, *sizes, 2], or 3 for volumes.
 
     Raises:
         ValueError: ``theta`` is not floating or of another shape.
-        NotImplementedError: a size of volumes.
+        NotImplementedError: a size of another rank.
 
     Source: ``torch.nn.functional.affine_grid``.
     """
@@ -43,20 +47,30 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Ten
         align_corners = False
     if theta._np.dtype.kind not in "fV":
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
-    if len(size) != 4:
-        raise NotImplementedError("affine_grid: only images are supported.")
-    batch, _, height, width = size
-    if theta._np.ndim != 3 or theta._np.shape[-2:] != (2, 3):
-        raise ValueError(
-            f"Expected a batch of 2D affine matrices of shape Nx2x3 for size {tuple(size)}. Got "
-            f"{theta.size()}."
+    if len(size) not in (4, 5):
+        raise NotImplementedError(
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+            f"respectively. Got size {tuple(size)}."
         )
-    x, y = (_line(n, align_corners, theta._np.dtype) for n in (width, height))
-    base = np.ones((height, width, 3), theta._np.dtype)
-    base[..., 0], base[..., 1] = x, y[:, None]
-    flat: Any = make(np.broadcast_to(base.reshape(1, -1, 3), (batch, height * width, 3)))
+    batch, sizes = size[0], tuple(size[2:])
+    count = len(sizes)
+    if theta._np.ndim != 3 or theta._np.shape[-2:] != (count, count + 1):
+        raise ValueError(
+            f"Expected a batch of {count}D affine matrices of shape Nx{count}x{count + 1} for size "
+            f"{tuple(size)}. Got {theta.size()}."
+        )
+    if align_corners and min(sizes) == 1:
+        warnings.warn(_UNIT, stacklevel=2)
+    elif min(size) <= 0:
+        raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
+    base = np.ones((*sizes, count + 1), theta._np.dtype)
+    lines = [_line(n, align_corners, theta._np.dtype) for n in sizes]
+    for i, along in enumerate(np.meshgrid(*lines, indexing="ij")):
+        base[..., count - 1 - i] = along
+    rows = base.reshape(-1, count + 1)
+    flat: Any = make(np.broadcast_to(rows, (batch, *rows.shape)))
     out = flat.bmm(theta.transpose(1, 2))
-    return unsafe_view(out, (batch, height, width, 2), "AffineGridGeneratorBackward0")
+    return unsafe_view(out, (batch, *sizes, count), "AffineGridGeneratorBackward0")
 
 
 def _line(n: int, corners: bool, dtype: Any) -> Any:
@@ -64,53 +78,7 @@ def _line(n: int, corners: bool, dtype: Any) -> Any:
     return (ends if corners else ends * (n - 1) / n).astype(dtype)
 
 
-def _place(at: Array, n: int, padding: str, corners: bool) -> Array:
-    """From -1 to 1 to numbers of elements, brought inside unless zeros lie outside."""
-    at = (at + 1) * ((n - 1) / 2) if corners else ((at + 1) * n - 1) / 2
-    if padding == "reflection":
-        low, high = (0, n - 1) if corners else (-0.5, n - 0.5)
-        span = high - low
-        if span == 0:
-            at = at * 0
-        else:
-            off = fnp.abs(at - low)
-            turns = fnp.floor(off / span)
-            rest = off - turns * span
-            at = fnp.where(turns % 2 == 0, rest + low, span - rest + low)
-    if padding == "zeros":
-        return at
-    return fnp.where(at <= 0, 0, fnp.where(at >= n - 1, n - 1, at))  # no gradient at the edge
-
-
-def _read(x: Array, column: Array, row: Array) -> Array:
-    """[batch, channels, height, width] at whole places, 0 outside."""
-    batch, channels, high, wide = x.shape
-    inside = (column >= 0) & (column < wide) & (row >= 0) & (row < high)
-    c = fnp.clip(column, 0, wide - 1).astype(np.int64)
-    r = fnp.clip(row, 0, high - 1).astype(np.int64)
-    flat = x.reshape(batch, channels, high * wide)
-    at = (r * wide + c).reshape(batch, 1, -1)
-    at = fnp.broadcast_to(at, (batch, channels, at.shape[-1]))
-    found = fnp.take_along_axis(flat, at, axis=2).reshape(batch, channels, *column.shape[1:])
-    return fnp.where(inside[:, None], found, 0)
-
-
-def _sampled(x: Array, grid: Array, *, mode: str, padding: str, corners: bool) -> Array:
-    column = _place(grid[..., 0], x.shape[3], padding, corners)
-    row = _place(grid[..., 1], x.shape[2], padding, corners)
-    if mode == "nearest":
-        return _read(x, fnp.round(column), fnp.round(row))
-    left, top = fnp.floor(column), fnp.floor(row)
-    right, low = (column - left)[:, None], (row - top)[:, None]
-    return (
-        _read(x, left, top) * (1 - right) * (1 - low)
-        + _read(x, left + 1, top) * right * (1 - low)
-        + _read(x, left, top + 1) * (1 - right) * low
-        + _read(x, left + 1, top + 1) * right * low
-    )
-
-
-GRID = Composite("GridSampler2DBackward0", _sampled)
+GRIDS = {n: Composite(f"GridSampler{n}DBackward0", sampled) for n in (2, 3)}
 
 
 def grid_sample(
@@ -120,18 +88,18 @@ def grid_sample(
     """An image read at the places of a grid.
 
     Args:
-        input: f[batch, channels, height, width].
-        grid: f[batch, rows, columns, 2], places (x, y) between -1 and 1.
-        mode: "bilinear" or "nearest".
+        input: f[batch, channels, height, width], or with a depth before the height.
+        grid: f[batch, *sizes, 2] or 3: places (x, y) or (x, y, z) between -1 and 1.
+        mode: "bilinear", "nearest" or, for images, "bicubic".
         padding_mode: what lies outside: "zeros", "border" or "reflection".
         align_corners: whether -1 and 1 are the centres of the corner elements, not their edges.
 
     Returns:
-        f[batch, channels, rows, columns].
+        f[batch, channels, *sizes].
 
     Raises:
         ValueError: another mode.
-        NotImplementedError: "bicubic", or an input with three sizes.
+        RuntimeError: the shapes do not fit each other or the mode.
 
     Source: ``torch.nn.functional.grid_sample``.
     """
@@ -148,20 +116,25 @@ def grid_sample(
     if align_corners is None:
         warnings.warn(_WARNING.format("grid_sample and affine_grid"), stacklevel=2)
         align_corners = False
-    if mode == "bicubic" or input._np.ndim != 4:
-        raise NotImplementedError(
-            "grid_sample: only images, read by the nearest or bilinearly, are supported."
-        )
     x, g = input._np.shape, grid._np.shape
     if x[0] != g[0]:
         raise RuntimeError(
             "grid_sampler(): expected grid and input to have same batch size, but got input with "
             f"sizes {list(x)} and grid with sizes {list(g)}"
         )
-    if len(g) != 4 or g[-1] != 2:
+    if len(x) not in (4, 5) or len(x) != len(g):
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size 2 in last dimension, but got grid with "
-            f"sizes {list(g)}"
+            f"grid_sampler(): expected {len(x)}D input and grid with same number of dimensions, "
+            f"but got input with sizes {list(x)} and grid with sizes {list(g)}"
         )
-    found: Tensor = GRID([input, grid], mode=mode, padding=padding_mode, corners=align_corners)
+    if g[-1] != len(x) - 2:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {len(x) - 2} in last dimension, but got "
+            f"grid with sizes {list(g)}"
+        )
+    if mode == "bicubic" and len(x) != 4:
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    found: Tensor = GRIDS[len(x) - 2](
+        [input, grid], mode=mode, padding=padding_mode, corners=align_corners
+    )
     return found

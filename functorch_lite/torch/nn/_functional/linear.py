@@ -8,13 +8,14 @@ import numpy as np
 
 from functorch_lite.core.trace import state
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.op import formula, wants_grad
+from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.added_products import ADDMM, addmm
 from functorch_lite.torch._ops.bilinear import bilinear as bilinear_node
 from functorch_lite.torch._ops.einsum import einsum
+from functorch_lite.torch._ops.index_embedding import embedding as rows_at
+from functorch_lite.torch._ops.index_embedding import embedding_renorm_, one_hot
 from functorch_lite.torch._ops.matrix_products import matmul, mm, unsafe_view
 
 __all__ = ["bilinear", "embedding", "embedding_bag", "linear", "one_hot"]
@@ -37,13 +38,17 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     Source: ``torch.nn.functional.linear``.
     """
     x, w = input._np, weight._np
+    if not (x.ndim and w.ndim):
+        raise RuntimeError(
+            f"both arguments to linear need to be at least 1D, but they are {x.ndim}D and {w.ndim}D"
+        )
     if bias is None:
         if x.ndim == 2 and w.ndim == 2:
             return mm(input, weight.t())
         return matmul(input, weight.t())
-    if w.ndim != 2:
-        raise RuntimeError(f"mat2 must be a matrix, got {w.ndim}-D tensor")
     if x.ndim == 2:
+        if w.ndim != 2:
+            raise RuntimeError(f"mat2 must be a matrix, got {w.ndim}-D tensor")
         b = bias._np
         if b.shape == w.shape[:1] and x.shape[1] == w.shape[1]:
             dtype = x.dtype
@@ -51,6 +56,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
                 data = state.run(_affine, x, w.T, b)
                 return bilinear_node(ADDMM, data, input, _turned(weight), (bias,))
         return addmm(bias, input, weight.t())
+    if bias._np.ndim != 1 or w.ndim != 2 or not x.flags.c_contiguous:
+        found: Tensor = matmul(input, weight.t()) + bias
+        return found
     rows = input.reshape(-1 if x.size else int(np.prod(x.shape[:-1])), x.shape[-1])
     out = addmm(bias, rows, weight.t())
     return unsafe_view(out, (*x.shape[:-1], w.shape[0]), "ViewBackward0")
@@ -110,44 +118,6 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------- lookups of rows
-class _EmbeddingRule:
-    """The gradient of a table: what arrives at each row, added up."""
-
-    __slots__ = ("padding", "scale", "shape")
-
-    def __init__(self, shape: tuple[int, ...], padding: int, scale: bool) -> None:
-        self.shape, self.padding, self.scale = shape, padding, scale
-
-    def __call__(self, g: Any, indices: Tensor) -> Tensor:
-        places = indices._np.reshape(-1)
-        factors = None
-        if self.scale:
-            counts = np.bincount(places, minlength=self.shape[0])
-            factors = 1.0 / counts[places]
-        if self.padding >= 0:
-            kept = (places != self.padding).astype(float)
-            factors = kept if factors is None else factors * kept
-        rows = g.reshape(len(places), self.shape[1])
-        if factors is not None:
-            rows = rows * make(factors.astype(g._np.dtype)[:, None])
-        if mode.enabled:
-            return g.new_zeros(self.shape).index_add(0, make(places), rows)
-        return make(added_rows(rows._np, places, self.shape))
-
-
-def added_rows(rows: Any, places: Any, shape: tuple[int, ...]) -> Any:
-    """Rows added up at places, which may repeat."""
-    found = np.zeros(shape, rows.dtype)
-    if not len(places):
-        return found
-    order = np.argsort(places, kind="stable")
-    ordered = places[order]
-    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    wide = rows.astype(np.float32) if rows.dtype.itemsize == 2 else rows
-    found[ordered[first]] = np.add.reduceat(wide[order], first, axis=0)
-    return found
-
-
 def embedding(
     input: Tensor, weight: Any, padding_idx: int | None = None, max_norm: float | None = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
@@ -170,52 +140,17 @@ def embedding(
 
     Source: ``torch.nn.functional.embedding``.
     """
-    indices, table = input._np, weight._np
     padding = -1
     if padding_idx is not None:
-        count = table.shape[0]
+        count = weight._np.shape[0]
         if not -count <= padding_idx < count:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding = padding_idx % count
-    if table.ndim != 2:
-        raise RuntimeError("'weight' must be 2-D")
-    _check_indices(input, "embedding")
     if sparse:
         raise NotImplementedError("embedding(): gradients in sparse layout are not supported")
     if max_norm is not None:
-        _renormalise(weight, indices, max_norm, norm_type)
-    out = make(_rows(table, indices))
-    if wants_grad((weight,)):
-        rule = _EmbeddingRule(table.shape, padding, scale_grad_by_freq)
-        attach(out, keep("EmbeddingBackward0", (weight,), (input,), rule))
-    return out
-
-
-def _check_indices(input: Any, name: str) -> None:
-    if input._np.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got {input.type()} instead (while checking arguments for {name})"
-        )
-
-
-def _rows(table: Any, indices: Any) -> Any:
-    if indices.size and (indices.min() < 0 or indices.max() >= table.shape[0]):
-        raise IndexError("index out of range in self")
-    return table[indices]
-
-
-def _renormalise(weight: Any, indices: Any, most: float, p: float) -> None:
-    """Scale down the rows that are longer than allowed, in place."""
-    rows = np.unique(indices)
-    table = weight._np
-    norms = np.linalg.norm(_rows(table, rows), p, axis=1)
-    long = norms > most
-    if long.any():
-        table[rows[long]] *= (most / (norms[long] + 1e-7)).astype(table.dtype)[:, None]
-        found = weight._version_of
-        if found is not None:
-            found.count += 1
+        embedding_renorm_(weight.detach(), input, max_norm, norm_type)
+    return rows_at(weight, input, padding, scale_grad_by_freq)
 
 
 def embedding_bag(
@@ -236,10 +171,50 @@ def embedding_bag(
         padding_idx: a row that does not count.
 
     Raises:
-        ValueError: the arguments do not go together.
+        ValueError, RuntimeError: the arguments do not go together, or there is no such row.
+        NotImplementedError: ``sparse``, or factors with another mode than "sum".
 
     Source: ``torch.nn.functional.embedding_bag``.
     """
+    x = input._np
+    if per_sample_weights is not None and per_sample_weights._np.shape != x.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then "
+            f"it must have the same shape as the input ({input.shape})"
+        )
+    starts = _bag_starts(input, offsets, include_last_offset)
+    _check_bags(mode, weight, per_sample_weights, scale_grad_by_freq, sparse, padding_idx)
+    # Of rows after the end of the last bag nobody hears.
+    line = input.reshape(-1)[: int(starts[-1])]
+    _check_classes(line._np, weight._np.shape[0])
+    rows: Any = embedding(line, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    factors = per_sample_weights
+    if factors is not None:
+        factors = factors.reshape(-1)[: int(starts[-1])]
+    bags, lengths = len(starts) - 1, np.diff(starts)
+    owner = np.repeat(np.arange(bags), lengths)
+    if padding_idx is not None:
+        kept = np.flatnonzero(line._np != padding_idx % weight._np.shape[0])
+        rows, owner = rows.index_select(0, make(kept)), owner[kept]
+        if factors is not None:
+            factors = factors.index_select(0, make(kept))
+        lengths = np.bincount(owner, minlength=bags)
+    if factors is not None:
+        rows = rows * factors.unsqueeze(1)
+    zeros = weight.new_zeros((bags, weight._np.shape[1]))
+    if mode == "max":
+        filled = np.flatnonzero(lengths)
+        first = np.cumsum(lengths) - lengths
+        chosen = make(_first_largest(rows._np, first[filled]))
+        return zeros.index_copy(0, make(filled), rows.gather(0, chosen))
+    out = zeros.index_add(0, make(owner), rows)
+    if mode == "mean":
+        out = out / make(np.maximum(lengths, 1).astype(weight._np.dtype)[:, None])
+    return out
+
+
+def _bag_starts(input: Any, offsets: Any, include_last_offset: bool) -> Any:
+    """Where each bag begins among all rows, and where the last one ends."""
     x = input._np
     if x.ndim == 2:
         if offsets is not None:
@@ -247,75 +222,115 @@ def embedding_bag(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
                 f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
-        starts = np.arange(0, x.size + 1, x.shape[1]) if x.shape[1] else np.zeros(len(x) + 1, int)
-        if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights.reshape(-1)
-        input = input.reshape(-1)
-    elif x.ndim == 1:
-        if offsets is None:
-            raise ValueError("offsets has to be a 1D Tensor but got None")
-        if offsets._np.ndim != 1:
-            raise ValueError("offsets has to be a 1D Tensor")
-        given = offsets._np
-        starts = given if include_last_offset else np.append(given, x.size)
-    else:
+        _check_positions(input)
+        return np.arange(len(x) + 1) * x.shape[1]
+    if x.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {x.ndim}")
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets._np.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    _check_positions(input)
+    _check_positions(offsets)
+    starts = offsets._np.astype(np.int64)
+    if include_last_offset:
+        if not starts.size:
+            raise RuntimeError("include_last_offset: number of offset should be at least 1")
+    elif x.size and not starts.size:
+        raise RuntimeError(
+            f"embedding_bag: no offsets for an input of {x.size} rows. Remedy: offsets that begin "
+            "with 0, one for each bag"
+        )
+    else:
+        starts = np.append(starts, x.size)
+    if starts[0] != 0:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+            f"position 0. However, got {starts[0]}"
+        )
+    last = offsets._np[-1] if offsets._np.size else 0
+    if last > x.size:
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length {x.size} but got offsets[-1] of "
+            f"{last}"
+        )
+    if (np.diff(starts) < 0).any():
+        raise RuntimeError(
+            f"embedding_bag: offsets must not decrease, but got {offsets._np.tolist()}. Remedy: "
+            "put the rows of each bag side by side, and the bags in order"
+        )
+    return starts
+
+
+def _check_positions(t: Any) -> None:
+    if t._np.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got {t.type()} instead (while checking arguments for embedding_bag)"
+        )
+
+
+def _check_bags(
+    mode: str, weight: Any, factors: Any, by_freq: bool, sparse: bool, padding_idx: int | None
+) -> None:
+    """Refuse options of ``embedding_bag`` that do not go together."""
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
-    if per_sample_weights is not None and mode != "sum":
+    if mode == "max" and by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
+    if sparse:
+        raise NotImplementedError("embedding_bag(): gradients in sparse layout are not supported")
+    if factors is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
             f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
-    options = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-    rows: Any = embedding(input, weight, *options)
-    bags, lengths = len(starts) - 1, np.diff(starts)
-    owner = np.repeat(np.arange(bags), lengths)
-    if padding_idx is not None:
-        kept = np.flatnonzero(input._np != padding_idx % weight._np.shape[0])
-        rows, owner = rows.index_select(0, make(kept)), owner[kept]
-        if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights.index_select(0, make(kept))
-        lengths = np.bincount(owner, minlength=bags)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
-    zeros = weight.new_zeros((bags, weight._np.shape[1]))
-    if mode == "max":
-        at = make(np.broadcast_to(owner[:, None], rows._np.shape).copy())
-        return zeros.scatter_reduce(0, at, rows, "amax", include_self=False)
-    out = zeros.index_add(0, make(owner), rows)
-    if mode == "mean":
-        out = out / make(np.maximum(lengths, 1).astype(weight._np.dtype)[:, None])
-    return out
+    count = weight._np.shape[0]
+    if padding_idx is not None and not -count <= padding_idx < count:
+        raise RuntimeError(
+            f"padding_idx must be within the number of embeddings, -{count} through {count - 1}, "
+            f"but got {padding_idx}"
+        )
+    if weight.dtype.kind != 2:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: "
+            f"Half, BFloat16, Float, Double; but got {weight.type()} instead (while checking "
+            "arguments for embedding_bag)"
+        )
+    if factors is not None and factors._np.dtype != weight._np.dtype:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument "
+            f"#1 'per_sample_weights'; but type {weight.type()} does not equal {factors.type()} "
+            "(while checking arguments for embedding_bag)"
+        )
 
 
-def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
-    """A one at the place of each class, zeros elsewhere.
+def _check_classes(line: Any, count: int) -> None:
+    """Refuse rows that the table does not have."""
+    wrong = np.flatnonzero((line < 0) | (line >= count))
+    if wrong.size:
+        at = wrong[0]
+        raise RuntimeError(
+            f"Index {at} of input takes value {line[at]} which is not in the valid range "
+            f"[0, {count})"
+        )
+
+
+def _first_largest(rows: Any, first: Any) -> Any:
+    """Per bag and column the position of the first of the largest elements.
 
     Args:
-        tensor: int64[...].
-        num_classes: the size of the new last dimension; one more than the largest class by
-            default.
-
-    Returns:
-        int64[..., classes].
-
-    Raises:
-        RuntimeError: a class is negative or too large.
-
-    Source: ``torch.nn.functional.one_hot``.
+        rows: raw rows, those of a bag side by side; NaN counts only at a bag's beginning.
+        first: where the bags begin that have rows.
     """
-    x = tensor._np
-    if x.dtype != np.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if not x.size:
-        if num_classes <= 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return make(np.zeros((*x.shape, num_classes), np.int64))
-    if x.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    if num_classes == -1:
-        num_classes = int(x.max()) + 1
-    elif num_classes <= x.max():
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    return make((x[..., None] == np.arange(num_classes)).astype(np.int64))
+    if not first.size:
+        return np.zeros((0, rows.shape[1]), np.int64)
+    lengths = np.diff(np.append(first, len(rows)))
+    largest = np.fmax.reduceat(rows, first, axis=0)
+    places = np.where(
+        rows == np.repeat(largest, lengths, axis=0), np.arange(len(rows))[:, None], len(rows)
+    )
+    found = np.minimum.reduceat(places, first, axis=0)
+    return np.where(np.isnan(rows[first]), first[:, None], found)

@@ -7,6 +7,15 @@ from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.core.array import Array
+from functorch_lite.nn.losses import (
+    huber_pull,
+    huber_value,
+    mse_pull,
+    mse_value,
+    smooth_l1_pull,
+    smooth_l1_value,
+)
+from functorch_lite.nn.reduction import reduced, spread
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn._functional.pulled import Pulled
 from functorch_lite.torch.nn._functional.reduction import (
@@ -14,50 +23,12 @@ from functorch_lite.torch.nn._functional.reduction import (
     legacy,
     pair,
     put_together,
-    reduced,
-    spread,
 )
 
 __all__ = [
     "gaussian_nll_loss", "huber_loss", "kl_div", "l1_loss", "mse_loss", "poisson_nll_loss",
     "smooth_l1_loss", "soft_margin_loss",
 ]  # fmt: skip
-
-
-def _both(d: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, Array | None]:
-    """Gradients of the operands of a difference."""
-    return d if wanted[0] else None, -d if wanted[1] else None
-
-
-def _mse(x: Array, y: Array, *, reduction: str) -> Array:
-    d = x - y
-    return reduced(d * d, reduction)
-
-
-def _mse_pull(g: Array, x: Array, y: Array, *, wanted: Any, reduction: str) -> Any:
-    return _both((x - y) * (spread(g, x, reduction) * 2), wanted)
-
-
-def _smooth(x: Array, y: Array, *, reduction: str, beta: float) -> Array:
-    d = fnp.abs(x - y)
-    return reduced(fnp.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
-
-
-def _smooth_pull(g: Array, x: Array, y: Array, *, wanted: Any, reduction: str, beta: float) -> Any:
-    d = x - y
-    slope = fnp.where(fnp.abs(d) < beta, d / beta, fnp.sign(d))
-    return _both(slope * spread(g, x, reduction), wanted)
-
-
-def _huber(x: Array, y: Array, *, reduction: str, delta: float) -> Array:
-    d = fnp.abs(x - y)
-    return reduced(fnp.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
-
-
-def _huber_pull(g: Array, x: Array, y: Array, *, wanted: Any, reduction: str, delta: float) -> Any:
-    d = x - y
-    slope = fnp.where(fnp.abs(d) <= delta, d, fnp.sign(d) * delta)
-    return _both(slope * spread(g, x, reduction), wanted)
 
 
 def _soft_margin(x: Array, y: Array, *, reduction: str) -> Array:
@@ -69,9 +40,9 @@ def _soft_margin_pull(g: Array, x: Array, y: Array, *, wanted: Any, reduction: s
     return -y * z / (z + 1) * spread(g, x, reduction), None
 
 
-MSE = Pulled("MseLossBackward0", _mse, _mse_pull)
-SMOOTH = Pulled("SmoothL1LossBackward0", _smooth, _smooth_pull)
-HUBER = Pulled("HuberLossBackward0", _huber, _huber_pull)
+MSE = Pulled("MseLossBackward0", mse_value, mse_pull)
+SMOOTH = Pulled("SmoothL1LossBackward0", smooth_l1_value, smooth_l1_pull)
+HUBER = Pulled("HuberLossBackward0", huber_value, huber_pull)
 SOFT_MARGIN = Pulled(
     "SoftMarginLossBackward0", _soft_margin, _soft_margin_pull,
     constants={1: ("soft_margin_loss", "target")},

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array
+from functorch_lite.nn.losses_margin import multi_margin_pull, multi_margin_value
 from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import wants_grad
@@ -20,7 +19,6 @@ from functorch_lite.torch.nn._functional.reduction import (
     check_reduction,
     legacy,
     put_together,
-    reduced,
 )
 
 __all__ = [
@@ -167,35 +165,8 @@ def multilabel_soft_margin_loss(
     return put_together(loss.sum(axis) / loss._np.shape[axis], reduction)
 
 
-def _margins(x: Array, w: Array | None, at: Array, *, p: int, margin: float, reduction: str) -> Any:
-    chosen = fnp.take_along_axis(x, at[:, None], axis=1)
-    z = fnp.maximum(margin - chosen + x, 0) ** p
-    if w is not None:
-        z = z * w[at][:, None]
-    own = fnp.arange(x.shape[1]) == at[:, None]
-    loss = fnp.sum(fnp.where(own, 0, z), axis=1) / x.shape[1]
-    return reduced(loss, reduction)
-
-
-def _margins_pull(
-    g: Array, x: Array, w: Array | None, at: Array, *, wanted: Any, p: int, margin: float,
-    reduction: str,
-) -> Any:  # fmt: skip
-    chosen = fnp.take_along_axis(x, at[:, None], axis=1)
-    z = margin - chosen + x
-    slope = (z > 0).astype(x.dtype) if p == 1 else 2 * fnp.maximum(z, 0)
-    if w is not None:
-        slope = slope * w[at][:, None]
-    own = fnp.arange(x.shape[1]) == at[:, None]
-    slope = fnp.where(own, 0, slope)
-    slope = fnp.where(own, -fnp.sum(slope, axis=1, keepdims=True), slope) / x.shape[1]
-    if reduction == "mean":
-        slope = slope / x.shape[0]
-    return slope * (g[:, None] if reduction == "none" else g), None, None
-
-
 MARGINS = Pulled(
-    "MultiMarginLossBackward0", _margins, _margins_pull, fuse=False,
+    "MultiMarginLossBackward0", multi_margin_value, multi_margin_pull, fuse=False,
     constants={1: ("multi_margin_loss", "weight")},
 )  # fmt: skip
 

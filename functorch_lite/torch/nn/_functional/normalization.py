@@ -6,84 +6,35 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from functorch_lite import numpy as fnp
 from functorch_lite.core.array import Array
+from functorch_lite.nn.normalization import (
+    batch_pull,
+    batch_value,
+    group_pull,
+    group_value,
+    layer_pull,
+    layer_value,
+    running_pull,
+    running_value,
+)
 from functorch_lite.torch._core.tensor import Tensor, version
 from functorch_lite.torch.nn._functional.pulled import Pulled
 
 __all__ = ["batch_norm", "check_layer", "group_norm", "instance_norm", "layer_norm"]  # fmt: skip
 
 
-def _along(v: Array, ndim: int) -> Array:
-    """One value for each channel, in the place of the channels."""
-    return v.reshape(1, -1, *(1,) * (ndim - 2))
-
-
 # -------------------------------------------------------------------------------- over the examples
-def _by_batch(x: Array, w: Array | None, b: Array | None, *, eps: float) -> Any:
-    axes = (0, *range(2, x.ndim))
-    mean = fnp.mean(x, axis=axes, keepdims=True)
-    centred = x - mean
-    var = fnp.mean(centred * centred, axis=axes, keepdims=True)
-    scale = 1 / fnp.sqrt(var + eps)
-    factor = scale if w is None else scale * _along(w, x.ndim)
-    out = centred * factor
-    return (out if b is None else out + _along(b, x.ndim)), mean, var
-
-
-def _by_batch_pull(
-    g: Array, x: Array, w: Array | None, b: Array | None, mean: Array, var: Array, *, wanted: Any,
-    eps: float,
-) -> Any:  # fmt: skip
-    axes = (0, *range(2, x.ndim))
-    scale = 1 / fnp.sqrt(var + eps)
-    normal = (x - mean) * scale
-    total = fnp.sum(g, axis=axes, keepdims=True)
-    moment = fnp.sum(g * normal, axis=axes, keepdims=True)
-    of_x = None
-    if wanted[0]:
-        count = x.size // max(x.shape[1], 1)
-        factor = scale if w is None else scale * _along(w, x.ndim)
-        of_x = (g - (total + normal * moment) / count) * factor
-    of_w = moment.reshape(-1) if wanted[1] else None
-    return of_x, of_w, total.reshape(-1) if wanted[2] else None
-
-
 def _by_batch_again(
     g: Array, x: Array, w: Array | None, b: Array | None, *, wanted: Any, eps: float
 ) -> Any:
-    _, mean, var = _by_batch(x, None, None, eps=eps)
-    return _by_batch_pull(g, x, w, b, mean, var, wanted=wanted, eps=eps)
+    _, mean, var = batch_value(x, None, None, eps=eps)
+    return batch_pull(g, x, w, b, mean, var, wanted=wanted, eps=eps)
 
 
-def _by_running(
-    x: Array, w: Array | None, b: Array | None, mean: Array, var: Array, *, eps: float
-) -> Array:
-    scale = 1 / fnp.sqrt(var + eps)
-    if w is not None:
-        scale = scale * w
-    out = (x - _along(mean, x.ndim)) * _along(scale, x.ndim)
-    return out if b is None else out + _along(b, x.ndim)
-
-
-def _by_running_pull(
-    g: Array, x: Array, w: Array | None, b: Array | None, mean: Array, var: Array, *, wanted: Any,
-    eps: float,
-) -> Any:  # fmt: skip
-    axes = (0, *range(2, x.ndim))
-    scale = 1 / fnp.sqrt(var + eps)
-    of_x = of_w = None
-    if wanted[0]:
-        of_x = g * _along(scale if w is None else scale * w, x.ndim)
-    if wanted[1]:
-        of_w = fnp.sum(g * (x - _along(mean, x.ndim)), axis=axes) * scale
-    return of_x, of_w, fnp.sum(g, axis=axes) if wanted[2] else None, None, None
-
-
-BATCH = Pulled("NativeBatchNormBackward0", _by_batch, _by_batch_pull, again=_by_batch_again,
+BATCH = Pulled("NativeBatchNormBackward0", batch_value, batch_pull, again=_by_batch_again,
                checks=(0, 1))  # fmt: skip
 RUNNING = Pulled(
-    "NativeBatchNormBackward0", _by_running, _by_running_pull, checks=(0, 1, 3, 4),
+    "NativeBatchNormBackward0", running_value, running_pull, checks=(0, 1, 3, 4),
     constants={3: ("native_batch_norm", "running_mean"), 4: ("native_batch_norm", "running_var")},
 )  # fmt: skip
 
@@ -198,52 +149,7 @@ def instance_norm(
 
 
 # ---------------------------------------------------------------------------- within each example
-def _by_rows(x: Array, *, eps: float) -> tuple[Array, Array]:
-    """Rows with mean 0, and what makes their variance 1."""
-    centred = x - fnp.mean(x, axis=-1, keepdims=True)
-    var = fnp.mean(centred * centred, axis=-1, keepdims=True)
-    return centred, 1 / fnp.sqrt(var + eps)
-
-
-def _rows_pull(g: Array, normal: Array, scale: Array) -> Array:
-    mean = fnp.mean(g, axis=-1, keepdims=True)
-    moment = fnp.mean(g * normal, axis=-1, keepdims=True)
-    return (g - mean - normal * moment) * scale
-
-
-def _lines(x: Array, count: int) -> tuple[int, int]:
-    """How many examples there are, and of how many elements; without elements nobody can tell."""
-    return x.size // count if count else 0, count
-
-
-def _layer(x: Array, w: Array | None, b: Array | None, *, count: int, eps: float) -> Array:
-    shape = x.shape
-    centred, scale = _by_rows(x.reshape(_lines(x, count)), eps=eps)
-    out = (centred * scale).reshape(shape)
-    if w is not None:
-        out = out * w
-    return out if b is None else out + b
-
-
-def _layer_pull(
-    g: Array, x: Array, w: Array | None, b: Array | None, *, wanted: Any, count: int, eps: float
-) -> Any:
-    rows = _lines(x, count)
-    centred, scale = _by_rows(x.reshape(rows), eps=eps)
-    normal = centred * scale
-    flat = g.reshape(rows)
-    of_x = of_w = of_b = None
-    if wanted[0]:
-        inner = flat if w is None else flat * w.reshape(-1)
-        of_x = _rows_pull(inner, normal, scale).reshape(x.shape)
-    if w is not None and wanted[1]:
-        of_w = fnp.sum(flat * normal, axis=0).reshape(w.shape)
-    if b is not None and wanted[2]:
-        of_b = fnp.sum(flat, axis=0).reshape(b.shape)
-    return of_x, of_w, of_b
-
-
-LAYER = Pulled("NativeLayerNormBackward0", _layer, _layer_pull)
+LAYER = Pulled("NativeLayerNormBackward0", layer_value, layer_pull)
 
 
 def check_layer(input: Any, shape: tuple[int, ...], separator: str) -> None:
@@ -289,36 +195,7 @@ def layer_norm(
     return LAYER((input, weight, bias), count=math.prod(shape), eps=float(eps))
 
 
-def _groups(x: Array, groups: int) -> tuple[int, int]:
-    return x.shape[0] * groups, math.prod(x.shape[1:]) // groups
-
-
-def _group(x: Array, w: Array | None, b: Array | None, *, groups: int, eps: float) -> Array:
-    shape = x.shape
-    centred, scale = _by_rows(x.reshape(_groups(x, groups)), eps=eps)
-    out = (centred * scale).reshape(shape)
-    if w is not None:
-        out = out * _along(w, x.ndim)
-    return out if b is None else out + _along(b, x.ndim)
-
-
-def _group_pull(
-    g: Array, x: Array, w: Array | None, b: Array | None, *, wanted: Any, groups: int, eps: float
-) -> Any:
-    shape, rows = x.shape, _groups(x, groups)
-    axes = (0, *range(2, x.ndim))
-    centred, scale = _by_rows(x.reshape(rows), eps=eps)
-    normal = centred * scale
-    of_x = of_w = None
-    if wanted[0]:
-        inner = g if w is None else g * _along(w, x.ndim)
-        of_x = _rows_pull(inner.reshape(rows), normal, scale).reshape(shape)
-    if wanted[1]:
-        of_w = fnp.sum(g * normal.reshape(shape), axis=axes)
-    return of_x, of_w, fnp.sum(g, axis=axes) if wanted[2] else None
-
-
-GROUP = Pulled("NativeGroupNormBackward0", _group, _group_pull)
+GROUP = Pulled("NativeGroupNormBackward0", group_value, group_pull)
 
 
 def group_norm(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.nn.padding import places
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make
@@ -47,9 +48,9 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Tens
     ):  # fmt: skip
         if mode in MODES:
             name = f"{MODES[mode]}{len(pads) // 2}DBackward0"
-            return _taken(input, pads, _REFLECTED if mode == "reflect" else _EDGES, name, mode)
+            return _taken(input, pads, name, mode)
         if mode == "circular":
-            return _taken(input, pads, _ROUND, "torch::autograd::CopySlices", mode)
+            return _taken(input, pads, "torch::autograd::CopySlices", mode)
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     raise NotImplementedError(
         f"Padding size {len(pads)} is not supported for {ndim}D input tensor.\nSupported "
@@ -87,20 +88,7 @@ def constant_pad(input: Any, pads: Sequence[int], value: Any = 0) -> Tensor:
 
 
 # ---------------------------------------------------------------------------- from other places
-def _REFLECTED(n: int, low: int, high: int) -> Any:
-    places = np.abs(np.arange(-low, n + high))
-    return n - 1 - np.abs(n - 1 - places)
-
-
-def _EDGES(n: int, low: int, high: int) -> Any:
-    return np.clip(np.arange(-low, n + high), 0, n - 1)
-
-
-def _ROUND(n: int, low: int, high: int) -> Any:
-    return np.arange(-low, n + high) % n
-
-
-def _taken(input: Any, pads: Sequence[int], places: Any, name: str, mode: str) -> Tensor:
+def _taken(input: Any, pads: Sequence[int], name: str, mode: str) -> Tensor:
     x = input._np
     index: list[tuple[int, Any]] = []
     data = x
@@ -120,7 +108,7 @@ def _taken(input: Any, pads: Sequence[int], places: Any, name: str, mode: str) -
             raise RuntimeError(
                 f"input ({n}) is too small for padding {low} and {high} at dimension {d}"
             )
-        at = places(n, low, high)
+        at = places(mode, n, low, high)
         data = np.take(data, at, d)
         index.append((d, at))
     out = make(np.ascontiguousarray(data) if data is not x else x.copy())

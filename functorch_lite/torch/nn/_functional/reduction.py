@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.binary import broadcast_error, common
 from functorch_lite.torch._ops.copying import cast
 
-__all__ = ["check_reduction", "legacy", "pair", "put_together", "reduced", "spread"]
+__all__ = ["check_reduction", "legacy", "pair", "put_together"]
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -43,18 +41,6 @@ def put_together(t: Any, reduction: str) -> Tensor:
     if reduction == "none":
         return t
     return t.mean() if reduction == "mean" else t.sum()
-
-
-def reduced(loss: Array, reduction: str) -> Array:
-    """The same on core arrays."""
-    if reduction == "none":
-        return loss
-    return fnp.mean(loss) if reduction == "mean" else fnp.sum(loss)
-
-
-def spread(g: Array, x: Array, reduction: str) -> Array:
-    """The gradient of each element's loss."""
-    return g / x.size if reduction == "mean" else g
 
 
 def pair(input: Any, target: Any, name: str) -> tuple[Any, Any]:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
-from functorch_lite import numpy as fnp
-from functorch_lite.core.array import Array, wrap
+from functorch_lite.nn.resize import picked, picked_pull, resized, resized_pull
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn._functional import adaptive_pooling
 from functorch_lite.torch.nn._functional.pulled import Linear
@@ -28,147 +24,7 @@ _SMOOTH = ("linear", "bilinear", "bicubic", "trilinear")
 _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
 
-# ------------------------------------------------------------- which elements, and how much of each
-def _scale(size: int, out: int, factor: float | None, corners: bool, real: Any) -> Any:
-    """Steps in the input for a step in the output."""
-    if corners:
-        return real(size - 1) / real(out - 1) if out > 1 else real(0)
-    return real(1.0 / factor) if factor else real(size) / real(out)
-
-
-def _cubic(t: Any, a: float) -> Any:
-    """The four weights of cubic interpolation at a distance t from the second point."""
-
-    def near(x: Any) -> Any:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-
-    def far(x: Any) -> Any:
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-    return far(t + 1), near(t), near(1 - t), far(2 - t)
-
-
-def _source(size: int, out: int, factor: float | None, corners: bool, real: Any) -> Any:
-    step = _scale(size, out, factor, corners, real)
-    at = np.arange(out).astype(real)
-    return at * step if corners else (at + real(0.5)) * step - real(0.5)
-
-
-@lru_cache(maxsize=256)
-def weights(mode: str, size: int, out: int, factor: float | None, corners: bool, dtype: str) -> Any:
-    """[out, size]: the share of each element of the input in each of the output."""
-    real = np.dtype(dtype).type
-    found = np.zeros((out, size), dtype)
-    rows = np.arange(out)
-    at = _source(size, out, factor, corners, real)
-    if mode == "bicubic":
-        first = np.floor(at)
-        t = at - first
-        for k, w in enumerate(_cubic(t, -0.75)):
-            places = np.clip(first.astype(int) - 1 + k, 0, size - 1)
-            np.add.at(found, (rows, places), w)
-        return found
-    if not corners:
-        at = np.maximum(at, 0)
-    first = np.minimum(at.astype(int), size - 1)
-    second = np.minimum(first + 1, size - 1)
-    t = np.clip(at - first.astype(real), 0, 1)
-    np.add.at(found, (rows, first), 1 - t)
-    np.add.at(found, (rows, second), t)
-    return found
-
-
-@lru_cache(maxsize=256)
-def smooth_weights(
-    mode: str, size: int, out: int, factor: float | None, corners: bool, dtype: str
-) -> Any:
-    """The same where elements that fall between two of the output count, too."""
-    real = np.dtype(dtype).type
-    step = float(_scale(size, out, factor, corners, real))
-    reach = 2.0 if mode == "bicubic" else 1.0
-    support = reach * step if step >= 1 else reach
-    shrink = 1 / step if step >= 1 else 1.0
-    found = np.zeros((out, size), np.float64)
-    for i in range(out):
-        centre = step * (i + 0.5)
-        low = max(int(centre - support + 0.5), 0)
-        high = min(int(centre + support + 0.5), size)
-        x = np.abs((np.arange(low, high) - centre + 0.5) * shrink)
-        if mode == "bicubic":
-            parts = _cubic(x, -0.5), _cubic(x - 1, -0.5)
-            w = np.where(x < 1, parts[0][1], np.where(x < 2, parts[1][0], 0))
-        else:
-            w = np.maximum(1 - x, 0)
-        found[i, low:high] = w / w.sum()
-    return found.astype(dtype)
-
-
-def _nearest(size: int, out: int, factor: float | None, exact: bool) -> Any:
-    step = _scale(size, out, factor, False, np.float32)
-    at = np.arange(out).astype(np.float32)
-    places = np.floor((at + np.float32(0.5)) * step if exact else at * step)
-    return np.minimum(places.astype(int), size - 1)
-
-
 # ------------------------------------------------------------------------------------ the operation
-def _dtype(x: Array) -> str:
-    return "float64" if x.dtype == np.float64 else "float32"
-
-
-def _matrices(mode: str, shape: Any, dtype: str, params: tuple[Any, ...]) -> list[Any]:
-    outs, factors, corners, smooth = params
-    sizes = shape[-len(outs) :]
-    make = smooth_weights if smooth else weights
-    return [
-        make(mode, n, out, f, corners, dtype)
-        for n, out, f in zip(sizes, outs, factors, strict=True)
-    ]
-
-
-def _along(x: Array, matrix: Any, axis: int) -> Array:
-    """A matrix applied to one dimension."""
-    m = wrap(matrix)
-    if axis == x.ndim - 1:
-        return fnp.matmul(x, m.T)
-    if axis == x.ndim - 2:
-        return fnp.matmul(m, x)
-    return fnp.moveaxis(fnp.matmul(fnp.moveaxis(x, axis, -1), m.T), -1, axis)
-
-
-def _resized(x: Array, *, mode: str, params: tuple[Any, ...]) -> Array:
-    lead = x.ndim - len(params[0])
-    for i, m in enumerate(_matrices(mode, x.shape, _dtype(x), params)):
-        x = _along(x, m, lead + i)
-    return x
-
-
-def _resized_back(g: Array, shape: Any, *, mode: str, params: tuple[Any, ...]) -> Array:
-    lead = g.ndim - len(params[0])
-    for i, m in enumerate(_matrices(mode, shape, _dtype(g), params)):
-        g = _along(g, m.T, lead + i)
-    return g
-
-
-def _picked(x: Array, *, mode: str, params: tuple[Any, ...]) -> Array:
-    outs, factors = params[:2]
-    lead = x.ndim - len(outs)
-    for i, (out, f) in enumerate(zip(outs, factors, strict=True)):
-        places = _nearest(x.shape[lead + i], out, f, mode != "nearest")
-        x = fnp.take(x, places, axis=lead + i)
-    return x
-
-
-def _picked_back(g: Array, shape: Any, *, mode: str, params: tuple[Any, ...]) -> Array:
-    outs, factors = params[:2]
-    lead = g.ndim - len(outs)
-    for i, (out, f) in enumerate(zip(outs, factors, strict=True)):
-        n = shape[lead + i]
-        matrix = np.zeros((n, out), g.dtype)
-        matrix[_nearest(n, out, f, mode != "nearest"), np.arange(out)] = 1
-        g = _along(g, matrix, lead + i)
-    return g
-
-
 _OPS: dict[tuple[str, int, bool], Linear] = {}
 
 
@@ -178,9 +34,9 @@ def _operation(mode: str, count: int, smooth: bool) -> Linear:
     if found is None:
         name = _KINDS[mode, count] + ("Aa" if smooth else "")
         if mode.startswith("nearest"):
-            found = Linear(f"{name}Backward0", _picked, _picked_back)
+            found = Linear(f"{name}Backward0", picked, picked_pull)
         else:
-            found = Linear(f"{name}Backward0", _resized, _resized_back)
+            found = Linear(f"{name}Backward0", resized, resized_pull)
         _OPS[key] = found
     return found
 
