@@ -18,6 +18,7 @@ from functorch_lite import (
     numpy,
     optim,
     random,
+    training,
     tree,
     tree_util,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "remat",
     "set_num_threads",
     "stop_gradient",
+    "training",
     "tree",
     "tree_util",
     "value_and_grad",

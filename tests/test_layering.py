@@ -25,11 +25,11 @@ LAYERS = {
     "numpy": 8, "lax": 8, "random": 8, "scipy": 8, "testing": 8,
     "tree": 8, "tree_util": 8, "values": 8, "debug": 8,
     "checkpoint_policies": 8,
-    "nn": 9, "optim": 9, "data": 9,
+    "nn": 9, "optim": 9, "data": 9, "training": 9,
     "torch": 10,
 }  # fmt: skip
 ROOT_LAYER = 8  # what `from functorch_lite import grad` reaches: the public names
-PUBLIC_ONLY = {"nn", "optim", "data"}
+PUBLIC_ONLY = {"nn", "optim", "data", "training"}
 PRIVATE_LAYERS = range(2, 8)
 
 # Imports inside functions: slow or optional libraries only, so that `import` loads none of them.
