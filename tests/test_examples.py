@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import random
 import re
 import subprocess
 import sys
@@ -91,6 +92,128 @@ def test_a_missing_gpu_is_one_line_and_exit_status_2(name, tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert "cuda" in done.stderr
     assert done.stdout == ""
+
+
+# ------------------------------------------------------------------------------- one picture each
+SHORT = [
+    "cnn_digits",
+    "lstm_characters",
+    "logistic_lbfgs",
+    "ensemble_vmap",
+    "per_example_gradients",
+]
+
+
+def numbers_of(done, label):
+    """The numbers in the line that starts with a label."""
+    assert done.returncode == 0, done.stderr
+    (line,) = [text for text in done.stdout.splitlines() if text.startswith(label)]
+    return [float(x) for x in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", line.removeprefix(label))]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_the_loss_falls_and_a_picture_is_left(name, tmp_path):
+    path = tmp_path / "picture.png"
+    done = run(f"{name}.py", "--short", "--out", path)
+    first, last, *_ = numbers_of(done, "loss:")
+    assert last < 0.5 * first
+    assert is_picture(path)
+    assert "100%" in done.stderr
+
+
+def test_a_missing_gpu_is_a_wrong_choice():
+    if {device.kind for device in fl.devices()} != {"cpu"}:
+        pytest.skip("there is a GPU")
+    done = run("ensemble_vmap.py", "--device", "cuda")
+    assert done.returncode == 2
+    assert "invalid choice: 'cuda'" in done.stderr
+
+
+@pytest.mark.long
+def test_batch_normalisation_and_augmentation_reach_their_accuracy(tmp_path):
+    done = run("cnn_digits.py", "--out", tmp_path / "picture.png")
+    assert numbers_of(done, "test accuracy:")[0] >= 0.98
+
+
+@pytest.mark.long
+def test_the_lstm_spells(tmp_path):
+    done = run("lstm_characters.py", "--out", tmp_path / "picture.png")
+    _, loss, entropy = numbers_of(done, "loss:")
+    assert entropy < loss < 1.15 * entropy
+    right, count = numbers_of(done, "sentences of the grammar:")
+    assert count > 10 and right >= 0.9 * count
+
+
+def test_a_sentence_of_the_grammar_is_one():
+    example = load("lstm_characters")
+    rng = random.Random(0)
+    made = [example.sentence(rng) for _ in range(200)]
+    assert all(example.SENTENCE.fullmatch(s.removesuffix(".")) for s in made)
+    assert not example.SENTENCE.fullmatch("the the cat sees a bird")
+    assert example.decode(example.encode(made[0])) == made[0]
+
+
+def test_the_lstm_samples_what_it_would_read():
+    example = load("lstm_characters")
+    params = example.init(fl.random.key(0))
+    drawn = example.sample(params, fl.random.key(1), 12)
+    text = fnp.concatenate([fnp.asarray([example.CHARACTERS.index(".")]), drawn[:-1]])
+    logits, _ = example.logits_of(params, text[:, None])  # all at once instead of one by one
+    keys = fl.random.split(fl.random.key(1), 12)
+    assert fl.vmap(fl.random.categorical)(keys, logits[:, 0]).tolist() == drawn.tolist()
+
+
+def test_the_fit_is_that_of_scikit_learn():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    example = load("logistic_lbfgs")
+    x, _, y, _ = example.load()
+    params, _ = fl.jit(example.fit)(1e-2, fnp.asarray(x), fnp.asarray(y))
+    theirs = linear_model.LogisticRegression(C=1 / (1e-2 * len(x)), tol=1e-10, max_iter=10_000)
+    theirs.fit(x, y)
+    np.testing.assert_allclose(params["w"], theirs.coef_[0], atol=1e-5)
+    np.testing.assert_allclose(params["b"], theirs.intercept_[0], atol=1e-5)
+
+
+def test_an_ensemble_is_its_members():
+    example = load("ensemble_vmap")
+    x, y = example.make_data(fl.random.key(0), 20)
+    keys = fl.random.split(fl.random.key(1), 3)
+    rows = fnp.arange(60).reshape(3, 20) % 20
+    members = fl.vmap(example.init_member)(keys)
+    together = fl.vmap(example.train_member, in_axes=(0, 0, 0, None, None))(*members, rows, x, y)
+    for i, key in enumerate(keys):
+        alone = example.train_member(*example.init_member(key), rows[i], x, y)
+        pairs = zip(fl.tree.leaves(together), fl.tree.leaves(alone), strict=True)
+        assert all(np.allclose(a[i], b, atol=1e-6) for a, b in pairs)
+
+
+def test_no_example_moves_the_weights_by_more_than_the_clip():
+    example = load("per_example_gradients")
+    params = example.net.init(fl.random.key(0))
+    images, _, labels, _ = (part[:5] for part in example.load())
+    grads = fl.vmap(fl.grad(example.loss_fn), in_axes=(None, 0, 0))(params, images, labels)
+    norms = example.gradient_norms(params, images, labels)
+    for limit in (0.01, 1e6):
+        cut = fl.vmap(lambda g, limit=limit: example.norm_of(example.clipped(g, limit)))(grads)
+        np.testing.assert_allclose(cut, np.minimum(norms, limit), rtol=1e-5)
+    mean = fl.tree.map(lambda g: g.mean(0), grads)
+    whole = fl.grad(lambda p: fl.nn.cross_entropy(example.net.apply(p, images), labels))(params)
+    pairs = zip(fl.tree.leaves(mean), fl.tree.leaves(whole), strict=True)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
+
+
+def test_a_users_gradient_tests():
+    pytest.importorskip("hypothesis")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, EXAMPLES / "test_my_gradients.py"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 passed" in done.stdout
 
 
 # -------------------------------------------------------------------------------------- neural_ode

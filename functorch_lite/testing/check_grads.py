@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from functorch_lite.core import tree
-from functorch_lite.core.dtypes import is_float
+from functorch_lite.core.aval import describe
+from functorch_lite.core.dtypes import is_complex, is_float
+from functorch_lite.core.trace import function_name
+from functorch_lite.errors import DtypeError
 from functorch_lite.numpy import asarray
+from functorch_lite.testing.differences import (
+    Point,
+    difference,
+    excess,
+    gradient_elements,
+    inner,
+    norm,
+    spoken_index,
+    worst_element,
+)
 from functorch_lite.transforms.grad import vjp
 from functorch_lite.transforms.jvp import jvp
 
 __all__ = ["check_grads"]
 
-Flat = list[np.ndarray[Any, Any]]
-
 # Half of a dtype's digits survive a second-order difference, times a margin for curvature.
 _TOLERANCE = {"float64": 1e-5, "float32": 2e-2, "float16": 2e-1, "bfloat16": 5e-1}
 _STEP = {"float64": 1e-5, "float32": 1e-2, "float16": 1e-1, "bfloat16": 2e-1}
+_REMEDY = (
+    "Remedy: if the rule is right, the difference is not: keep the point away from kinks, ties and "
+    "the edge of the domain, use float64, or give eps=, atol= and rtol=."
+)
 
 
 def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
-    order: int = 1,
+    order: int = 2,
     modes: Sequence[str] = ("fwd", "rev"),
     atol: float | None = None,
     rtol: float | None = None,
@@ -38,11 +52,13 @@ def check_grads(
     Forward mode is compared with a central difference.  Reverse mode is compared through the inner
     product: ``<ct, J t> == <vjp(ct), t>`` with ``J t`` from forward mode, itself compared with the
     difference, or from the difference if forward mode is not asked for.  For higher orders, the
-    derivative is checked as a function in turn, in all modes.
+    derivative is checked as a function in turn, in all modes.  Only where they disagree are the
+    elements looked at one by one, to name the worst of them.
 
     Args:
         f: a function from arrays (or pytrees of them) to an array or a pytree.
-        args: its arguments; those that are not floating-point are held fixed. float64 is advised.
+        args: a tuple of its arguments, at least one with floats; integers and booleans are held
+            fixed, in the arguments and in the results.  float64 is advised.
         order: the highest order of derivative to check.
         modes: which of "fwd" and "rev".
         atol: absolute tolerance; by default it follows from the least precise dtype.
@@ -51,130 +67,199 @@ def check_grads(
         seed: decides the directions.
 
     Raises:
-        AssertionError: a derivative is wrong; the message says which, where and by how much.
+        AssertionError: a derivative is wrong; the message names the mode, the argument, the index
+            and both values.
         ValueError: an unknown mode, or an order below 1.
+        DtypeError: an argument or a result is complex, or none is floating-point.
 
     >>> import functorch_lite.numpy as fnp
-    >>> check_grads(fnp.sin, (fnp.asarray([0.5, 1.0], "float64"),), order=2)
+    >>> check_grads(fnp.sin, (fnp.asarray([0.5, 1.0], "float64"),))
 
     Source: ``jax.test_util.check_grads``.
     """
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
     if order < 1 or not modes or set(modes) - {"fwd", "rev"}:
         raise ValueError(
             "check_grads: expected order >= 1 and modes among 'fwd' and 'rev'; "
-            f"got order {order} and modes {tuple(modes)}."
+            f"got order {order} and modes {modes}. Remedy: modes=('fwd', 'rev'), order=2."
         )
-    function, point = _of_floats(f, tuple(args))
-    dtypes = [x.dtype.name for x in point] or ["float64"]
-    coarsest = max(dtypes, key=lambda name: _TOLERANCE[name])
-    atol = _TOLERANCE[coarsest] if atol is None else atol
-    rtol = _TOLERANCE[coarsest] if rtol is None else rtol
-    eps = _STEP[coarsest] if eps is None else eps
-    rng = np.random.default_rng(seed)
-    name = getattr(f, "__name__", repr(f))
-    _check(function, point, order, tuple(modes), (atol, rtol, eps), rng, name)
+    if not isinstance(args, (tuple, list)):
+        raise TypeError(
+            f"check_grads: expected a tuple of the arguments of f; got {describe(args)}. "
+            "Remedy: check_grads(f, (x,))."
+        )
+    point = _of_floats(f, tuple(args))
+    coarsest = max((x.dtype.name for x in point.values), key=lambda name: _TOLERANCE[name])
+    check = _Check(
+        tuple(modes),
+        _TOLERANCE[coarsest] if atol is None else atol,
+        _TOLERANCE[coarsest] if rtol is None else rtol,
+        _STEP[coarsest] if eps is None else eps,
+        np.random.default_rng(seed),
+    )
+    check.run(point, order, function_name(f))
 
 
-def _check(
-    f: Callable[..., list[Any]],
-    point: list[Any],
-    order: int,
-    modes: tuple[str, ...],
-    tolerances: tuple[float, float, float],
-    rng: np.random.Generator,
-    label: str,
-) -> None:
-    atol, rtol, eps = tolerances
-    direction = [_random_like(x, rng) for x in point]
-    expected = _difference(f, point, direction, eps)
+class _Check:
+    """The settings of a check, and its steps."""
 
-    if "fwd" in modes:
-        _, found = jvp(f, tuple(point), tuple(direction))
-        found = [np.asarray(t, np.float64) for t in found]
-        for i, (have, want) in enumerate(zip(found, expected, strict=True)):
-            _assert_close(have, want, atol, rtol, f"jvp of {label}, output {i}", "difference")
-        expected = found
-    if "rev" in modes:
-        out, pull = vjp(f, *point)
-        cotangent = [_random_like(y, rng) for y in out]
-        gradient = pull(cotangent)
-        for i, (have, want) in enumerate(zip(gradient, point, strict=True)):
-            assert (have.shape, have.dtype) == (want.shape, want.dtype), (
-                f"vjp of {label}, argument {i}: expected {want.shape} {want.dtype}, "
-                f"got {have.shape} {have.dtype}"
-            )
-        ours, theirs = _inner(gradient, direction), _inner(cotangent, expected)
-        # Cancellation in the sums must not count as an error of the derivative.
-        scale = _norm(cotangent) * _norm(expected)
-        _assert_close(ours, theirs, atol + rtol * scale, rtol, f"vjp of {label}", "jvp")
+    def __init__(
+        self,
+        modes: tuple[str, ...],
+        atol: float,
+        rtol: float,
+        eps: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self.modes = modes
+        self.atol = atol
+        self.rtol = rtol
+        self.eps = eps
+        self.rng = rng
 
-    if order > 1:
-        next_tolerances = (atol, rtol, eps)
-        if "fwd" in modes:
+    def run(self, point: Point, order: int, label: str) -> None:
+        """Check the derivatives of a function of a list of floats, up to an order."""
+        direction = list(map(self.random_like, point.values))
+        expected = difference(point, direction, self.eps)
+        if "fwd" in self.modes:
+            _, tangents = jvp(point.f, tuple(point.values), tuple(direction))
+            found = [np.asarray(t, np.float64) for t in tangents]
+            self.compare_forward(point, found, expected, f"jvp of {label}")
+            expected = found
+        if "rev" in self.modes:
+            out, pull = vjp(point.f, *point.values)
+            cotangent = list(map(self.random_like, out))
+            gradient = pull(cotangent)
+            self.compare_reverse(point, direction, expected, cotangent, gradient, label)
+        if order == 1:
+            return
+        count = len(point.values)
+        if "fwd" in self.modes:
 
-            def forward(*primals: Any) -> list[Any]:
-                half = len(primals) // 2
-                return list(jvp(f, primals[:half], primals[half:])[1])
+            def forward(*values: Any) -> list[Any]:
+                return list(jvp(point.f, values[:count], values[count:])[1])
 
-            both = [*point, *direction]
-            _check(forward, both, order - 1, modes, next_tolerances, rng, f"jvp of {label}")
-        if "rev" in modes:
+            names = [*point.names, *(f"the tangent of {name}" for name in point.names)]
+            outs = [f"the tangent of {name}" for name in point.out_names]
+            onward = Point(forward, [*point.values, *direction], names, outs)
+            self.run(onward, order - 1, f"jvp of {label}")
+        if "rev" in self.modes:
 
             def backward(*values: Any) -> list[Any]:
-                primals, cotangents = values[: len(point)], values[len(point) :]
-                return list(vjp(f, *primals)[1](list(cotangents)))
+                return list(vjp(point.f, *values[:count])[1](list(values[count:])))
 
-            both = [*point, *cotangent]
-            _check(backward, both, order - 1, modes, next_tolerances, rng, f"vjp of {label}")
+            names = [*point.names, *(f"the cotangent of {name}" for name in point.out_names)]
+            outs = [f"the gradient of {name}" for name in point.names]
+            onward = Point(backward, [*point.values, *cotangent], names, outs)
+            self.run(onward, order - 1, f"vjp of {label}")
+
+    def compare_forward(self, point: Point, found: Any, expected: Any, label: str) -> None:
+        """The tangents of ``jvp`` against the difference."""
+        worst = worst_element(found, expected, self.atol, self.rtol)
+        if worst is None:
+            return
+        k, where, have, want = worst
+        out = f"{point.out_names[k]}{spoken_index(where)}"
+        # The gradient of that one element says which argument is to blame.
+        cotangent = [np.zeros(y.shape) for y in expected]
+        cotangent[k][where] = 1.0
+
+        def forward(direction: list[Any]) -> float:
+            _, tangents = jvp(point.f, tuple(point.values), tuple(direction))
+            return float(np.asarray(tangents[k], np.float64)[where])
+
+        blamed = self.blame(point, cotangent, forward, f"d {out} / d ")
+        raise AssertionError(
+            f"check_grads: {label} is wrong at {out}: along a random direction, "
+            f"analytic {have:.6g} but numeric {want:.6g} {self.settings()}. {blamed} {_REMEDY}"
+        )
+
+    def compare_reverse(
+        self, point: Point, direction: Any, expected: Any, cotangent: Any, gradient: Any, label: str
+    ) -> None:
+        """The gradients of ``vjp`` against tangents, through the inner product."""
+        for name, have, want in zip(point.names, gradient, point.values, strict=True):
+            if (have.shape, have.dtype) != (want.shape, want.dtype):
+                raise AssertionError(
+                    f"check_grads: vjp of {label}: expected a gradient like {name}, "
+                    f"{describe(want)}; got {describe(have)}. "
+                    "Remedy: a rule gives cotangents of the shape and dtype of its operands."
+                )
+        ours, theirs = inner(gradient, direction), inner(cotangent, expected)
+        # Cancellation in the sums must not count as an error of the derivative.
+        atol = self.atol + self.rtol * norm(cotangent) * norm(expected)
+        if excess(ours, theirs, atol, self.rtol) <= 0:
+            return
+        blamed = self.blame(
+            point, cotangent, lambda basis: inner(gradient, basis), "d <cotangent, out> / d "
+        )
+        raise AssertionError(
+            f"check_grads: vjp of {label} is wrong: along a random direction, analytic {ours:.6g} "
+            f"but numeric {theirs:.6g} {self.settings()}. {blamed} {_REMEDY}"
+        )
+
+    def blame(
+        self, point: Point, cotangent: Any, analytic: Callable[[list[Any]], float], what: str
+    ) -> str:
+        """A sentence about the element of the arguments whose derivative is furthest off."""
+        elements, all_of_them = gradient_elements(point, cotangent, analytic, self.eps)
+        if not elements:
+            return "The arguments have no elements."
+        k, where, have, want = max(
+            elements, key=lambda e: float(excess(e[2], e[3], self.atol, self.rtol))
+        )
+        scope = "By element" if all_of_them else f"Of {len(elements)} elements"
+        return (
+            f"{scope}, the worst is {what}{point.names[k]}{spoken_index(where)}: "
+            f"analytic {have:.6g}, numeric {want:.6g}."
+        )
+
+    def settings(self) -> str:
+        return f"(atol={self.atol:g}, rtol={self.rtol:g}, eps={self.eps:g})"
+
+    def random_like(self, x: Any) -> Any:
+        return asarray(np.asarray(self.rng.standard_normal(x.shape), x.dtype))
 
 
-def _of_floats(
-    f: Callable[..., Any], args: tuple[Any, ...]
-) -> tuple[Callable[..., Any], list[Any]]:
+def _of_floats(f: Callable[..., Any], args: tuple[Any, ...]) -> Point:
     """``f`` as a function from its floating-point leaves to those of its output."""
     leaves, structure = tree.flatten(args)
     leaves = [asarray(x) for x in leaves]
-    varied = [i for i, x in enumerate(leaves) if is_float(x.dtype)]
+    names = tree.leaf_names(args, "args")
+    varied = _floats("argument", leaves, names, "x.astype('float64')")
 
-    def function(*floats: Any) -> list[Any]:
+    def outputs(*floats: Any) -> Any:
         filled = list(leaves)
         for i, x in zip(varied, floats, strict=True):
             filled[i] = x
-        out = f(*tree.unflatten(structure, filled))
-        return [y for y in map(asarray, tree.leaves(out)) if is_float(y.dtype)]
+        return f(*tree.unflatten(structure, filled))
 
-    return function, [leaves[i] for i in varied]
+    values = [leaves[i] for i in varied]
+    out = outputs(*values)
+    out_names = tree.leaf_names(out, "out")
+    chosen = _floats("result", list(map(asarray, tree.leaves(out))), out_names, "a float result")
 
+    def function(*floats: Any) -> list[Any]:
+        found = tree.leaves(outputs(*floats))
+        return [asarray(found[i]) for i in chosen]
 
-def _difference(f: Callable[..., Any], point: Any, direction: Any, eps: float) -> Flat:
-    """The central difference (f(x + eps t) - f(x - eps t)) / (2 eps), in float64."""
-
-    def at(sign: float) -> Flat:
-        moved = []
-        for x, t in zip(point, direction, strict=True):
-            y = np.asarray(x, np.float64) + sign * eps * np.asarray(t, np.float64)
-            moved.append(asarray(np.asarray(y, x.dtype)))
-        return [np.asarray(y, np.float64) for y in f(*moved)]
-
-    return [(up - down) / (2 * eps) for up, down in zip(at(1.0), at(-1.0), strict=True)]
+    return Point(function, values, [names[i] for i in varied], [out_names[i] for i in chosen])
 
 
-def _random_like(x: Any, rng: np.random.Generator) -> Any:
-    return asarray(np.asarray(rng.standard_normal(x.shape), x.dtype))
-
-
-def _inner(xs: Sequence[Any], ys: Sequence[Any]) -> np.ndarray[Any, Any]:
-    products = (
-        np.asarray(x, np.float64) * np.asarray(y, np.float64) for x, y in zip(xs, ys, strict=True)
-    )
-    return np.asarray(math.fsum(float(np.sum(product)) for product in products))
-
-
-def _norm(xs: Sequence[Any]) -> float:
-    return math.sqrt(float(_inner(xs, xs)))
-
-
-def _assert_close(have: Any, want: Any, atol: float, rtol: float, label: str, other: str) -> None:
-    np.testing.assert_allclose(
-        have, want, rtol=rtol, atol=atol, err_msg=f"check_grads: {label} against the {other}"
-    )
+def _floats(what: str, leaves: list[Any], names: list[str], remedy: str) -> list[int]:
+    """Which leaves are differentiated."""
+    for x, name in zip(leaves, names, strict=True):
+        if is_complex(x.dtype):
+            raise DtypeError(
+                f"check_grads: expected real arguments and results, as complex ones are not "
+                f"differentiated; got {name}: {describe(x)}. Remedy: make f a function from the "
+                "real and imaginary parts to real(y) and imag(y)."
+            )
+    found = [i for i, x in enumerate(leaves) if is_float(x.dtype)]
+    if not found:
+        listed = ", ".join(f"{name}: {describe(x)}" for x, name in zip(leaves, names, strict=True))
+        raise DtypeError(
+            f"check_grads: expected at least one floating-point {what}; got {listed or 'none'}. "
+            f"Remedy: {remedy}."
+        )
+    return found
