@@ -10,9 +10,10 @@ import numpy as np
 
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.tensor import Tensor, make, memory
+from functorch_lite.torch._object import shared_memory
 from functorch_lite.torch._ops.copying import CPU, check_device
 
-__all__ = ["UntypedStorage", "of_bytes", "over", "untyped"]
+__all__ = ["UntypedStorage", "of_bytes", "over", "rebind", "untyped"]
 
 # One object for one piece of memory, so that pickles and copies find what is shared.
 _known: WeakValueDictionary[int, UntypedStorage] = WeakValueDictionary()
@@ -122,6 +123,8 @@ class UntypedStorage:
         """The storage itself."""
         return self
 
+    untyped = cpu
+
     def resizable(self) -> bool:
         """False: tensors hold on to the memory that they were made over."""
         return False
@@ -133,8 +136,8 @@ class UntypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """False: no other process sees it."""
-        return False
+        """Whether other processes may see it: see ``share_memory_`` of tensors."""
+        return shared_memory.is_shared(self._bytes)
 
     def is_pinned(self, device: Any = None) -> bool:
         """False: there is no accelerator."""
@@ -163,6 +166,13 @@ def of_bytes(data: np.ndarray[Any, Any]) -> UntypedStorage:
     made._bytes = data
     _known[id(data)] = made
     return made
+
+
+def rebind(storage: UntypedStorage, data: np.ndarray[Any, Any]) -> None:
+    """Put a storage over other memory; its tensors are the caller's to move."""
+    del _known[id(storage._bytes)]
+    storage._bytes = data
+    _known[id(data)] = storage
 
 
 def _revive(data: bytes) -> UntypedStorage:
