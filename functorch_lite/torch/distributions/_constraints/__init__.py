@@ -1,0 +1,1 @@
+"""The classes of constraints, by what they are about."""

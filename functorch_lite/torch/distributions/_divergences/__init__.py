@@ -1,0 +1,1 @@
+"""The divergences of pairs of distributions: of one family, and of two."""

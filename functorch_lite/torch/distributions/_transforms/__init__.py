@@ -1,0 +1,1 @@
+"""The classes of transforms, by what they change."""
