@@ -16,10 +16,14 @@ from functorch_lite.torch import (
     autograd,
     backends,
     cuda,
+    distributions,
+    multiprocessing,
     nn,
+    optim,
     overrides,
     random,
     return_types,
+    serialization,
     storage,
     testing,
     utils,
@@ -90,6 +94,7 @@ from functorch_lite.torch._object.print_options import set_printoptions
 from functorch_lite.torch._ops import everything as _ops_  # noqa: F401  (functions, methods)
 from functorch_lite.torch._scripts.install import install, uninstall
 from functorch_lite.torch._scripts.names import module_getattr as _module_getattr
+from functorch_lite.torch.serialization import load, save
 
 __all__ = [
     "Size",
@@ -108,6 +113,7 @@ __all__ = [
     "contiguous_format",
     "cuda",
     "device",
+    "distributions",
     "double",
     "dtype",
     "e",
@@ -132,12 +138,15 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "layout",
+    "load",
     "long",
     "memory_format",
+    "multiprocessing",
     "nan",
     "newaxis",
     "nn",
     "no_grad",
+    "optim",
     "overrides",
     "pi",
     "preserve_format",
@@ -145,6 +154,8 @@ __all__ = [
     "random",
     "result_type",
     "return_types",
+    "save",
+    "serialization",
     "set_default_device",
     "set_default_dtype",
     "set_grad_enabled",

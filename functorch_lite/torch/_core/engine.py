@@ -13,6 +13,7 @@ import numpy as np
 
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import AccumulateGrad, Edge, Node, needs_grad
+from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, make
 
 __all__ = ["inside", "run"]
@@ -50,6 +51,8 @@ def run(
     Returns:
         the gradients of the wanted edges, None where nothing arrived.
     """
+    if overrides.known:
+        overrides.refuse("a backward pass")
     was, before, outer = mode.enabled, inside.wanted, inside.current
     made = _Pass(keep, wanted)
     mode.enabled, inside.wanted, inside.current = create, wanted is not None, made

@@ -19,7 +19,7 @@ from functorch_lite.torch._core.node import (
     graph_fn,
     needs_grad,
 )
-from functorch_lite.torch._core.public import FUNCTIONS, method
+from functorch_lite.torch._core.public import FUNCTIONS, method, overrides
 from functorch_lite.torch._core.tensor import Tensor, make
 
 __all__ = ["backward", "grad"]
@@ -219,6 +219,8 @@ def _backward(
 
 
 def _get_grad(self: Tensor) -> Tensor | None:
+    if overrides.known:
+        overrides.refuse("Tensor.grad")
     found = self._grad
     if found is None and self._fn is not None and not self._retains:
         warnings.warn(
@@ -235,6 +237,8 @@ def _get_grad(self: Tensor) -> Tensor | None:
 
 
 def _set_grad(self: Tensor, value: Tensor | None) -> None:
+    if overrides.known:
+        overrides.refuse("Tensor.grad")
     if value is not None:
         if not isinstance(value, Tensor):
             raise TypeError(

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.core.array import wrap
 from functorch_lite.core.aval import make_aval
 from functorch_lite.core.trace import state
 from functorch_lite.driver.programs import default_backend
+from functorch_lite.torch._core.tensor import is_symbol
 from functorch_lite.transforms.call import program_of
 from functorch_lite.transforms.stage import stage
 
@@ -41,6 +43,8 @@ def compiled(f: Callable[..., Any]) -> Callable[..., Any]:
     programs: dict[Any, Callable[..., Any]] = {}
 
     def run(*arrays: Any, **params: Any) -> Any:
+        if any(map(is_symbol, arrays)):
+            return f(*map(wrap, arrays), **params)._data
         key = (*[a.shape for a in arrays], *[a.dtype for a in arrays], *params.items())
         program = programs.get(key)
         if program is None:

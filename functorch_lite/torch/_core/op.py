@@ -32,7 +32,8 @@ from functorch_lite.torch._core.node import (
     save,
 )
 from functorch_lite.torch._core.order import in_order
-from functorch_lite.torch._core.tensor import Tensor, make, version
+from functorch_lite.torch._core.public import overrides
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, version
 from functorch_lite.transforms.reverse import complex_error
 
 __all__ = ["Composite", "FormulaNode", "RecordOp", "before", "formula", "fresh", "wants_grad"]
@@ -179,6 +180,8 @@ class RecordOp:
                 if t.__class__ is not Array and needs_grad(t):
                     return self.recorded(operands, params, dtype)[0]
         datas = _datas(operands, dtype)
+        if overrides.known and any(map(is_symbol, datas)):
+            return make(overrides.recorder.applied(self.record, datas, params))
         if self.big is not None and datas[0].size >= BIG:
             return fresh(in_order(self.big(*datas, **params), datas), operands)
         return fresh(in_order(state.run(self.eager, *datas, **params), datas), operands)
@@ -195,7 +198,9 @@ class RecordOp:
         datas = _datas(operands, dtype)
         if datas[-1].dtype.kind == "c" and record.vjp is not NOT_DIFFERENTIABLE:
             raise complex_error(self.node.__name__)  # the rules of the core do not conjugate
-        if self.big is not None and datas[0].size >= BIG:
+        if overrides.known and any(map(is_symbol, datas)):
+            out = make(overrides.recorder.applied(record, datas, params))
+        elif self.big is not None and datas[0].size >= BIG:
             out = fresh(in_order(self.big(*datas, **params), datas), operands)
         else:
             out = fresh(in_order(state.run(self.eager, *datas, **params), datas), operands)

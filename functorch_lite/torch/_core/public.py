@@ -25,11 +25,15 @@ class _Overrides:
     Attributes:
         known: whether any subclass of Tensor was made that is not one of ours.
         disabled: whether the current thread leaves them out.
+        recorder: what records the calls of the current thread for ``torch.compile``; None mostly.
     """
 
     def __init__(self) -> None:
-        self.known = False
+        self.known: Any = False
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._recorders = 0
+        self._known_before: Any = False
 
     @property
     def disabled(self) -> bool:
@@ -39,6 +43,36 @@ class _Overrides:
     def disabled(self, value: bool) -> None:
         self._local.disabled = value
 
+    @property
+    def recorder(self) -> Any:
+        return getattr(self._local, "recorder", None)
+
+    def record(self, recorder: Any) -> None:
+        """Let a recorder see the operations of the current thread; None ends that."""
+        self._local.recorder = recorder
+        with self._lock:
+            self._recorders += 1 if recorder is not None else -1
+            if recorder is not None and self._recorders == 1:
+                self._known_before = self.known
+                self.known = _RECORDING
+            elif not self._recorders and self.known is _RECORDING:
+                self.known = self._known_before
+
+    def values_asked(self, t: Tensor) -> None:
+        """Tell the recorder that Python wants to know a tensor's elements."""
+        recorder = self.recorder
+        if recorder is not None:
+            recorder.values_asked(t)
+
+    def refuse(self, what: str) -> None:
+        """Tell the recorder of something that no graph can hold."""
+        recorder = self.recorder
+        if recorder is not None:
+            raise recorder.unsupported(what)
+
+
+# Unlike True, it goes again when the last recorder has ended.
+_RECORDING = "recording"
 
 overrides = _Overrides()
 
@@ -139,6 +173,9 @@ def override(f: Callable[..., Any], args: Any, kwargs: Any, among: Any = None) -
     Args:
         among: whose classes are asked; all arguments by default.
     """
+    recorder = overrides.recorder
+    if recorder is not None:
+        return recorder(f, args, kwargs)
     if overrides.disabled:
         return NotImplemented
     types: list[type] = []

@@ -23,6 +23,7 @@ __all__ = [
     "Tensor",
     "Version",
     "View",
+    "is_symbol",
     "make",
     "memory",
     "share",
@@ -113,10 +114,15 @@ class Tensor:
         return 0 if found is None else found.count
 
 
+def is_symbol(data: Any) -> bool:
+    """Whether raw data is what ``torch.compile`` records with in place of an array."""
+    return getattr(data, "is_symbol", False)
+
+
 def make(data: Any) -> Tensor:
     """A tensor that owns ``data``, an array or a NumPy scalar."""
     t = _new(Tensor)
-    t._np = data if data.__class__ is np.ndarray else np.asarray(data)
+    t._np = data if data.__class__ is np.ndarray or is_symbol(data) else np.asarray(data)
     if mode.inference:
         t._inference = True
     return t
@@ -140,6 +146,8 @@ def memory(t: Tensor) -> np.ndarray[Any, Any]:
 
 def _bytes_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The memory that an array covers, from its first byte on."""
+    if is_symbol(array):
+        return array.storage  # type: ignore[no-any-return]
     if not array.flags.c_contiguous:
         size = 1 + sum((n - 1) * s for n, s in zip(array.shape, array.strides, strict=True))
         low = min(array.strides, default=0)
@@ -170,6 +178,8 @@ def strided(
 ) -> np.ndarray[Any, Any]:
     """The array of a size, stride and offset (in elements) over a tensor's storage."""
     array = t._np
+    if array.__class__ is not np.ndarray:
+        return array.strided(size, stride, offset)  # type: ignore[no-any-return]
     item = array.itemsize
     steps = [n * item for n in stride]
     if 0 in size:

@@ -11,7 +11,7 @@ import numpy as np
 from functorch_lite.torch import storage
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.layout import preserve_format, strided
-from functorch_lite.torch._core.public import FUNCTIONS, method, public
+from functorch_lite.torch._core.public import FUNCTIONS, method, overrides, public
 from functorch_lite.torch._core.tensor import Tensor, make, share
 from functorch_lite.torch._object import legacy, mapping, pickling, subclass
 from functorch_lite.torch._object.printing import tensor_text, value_suffixes
@@ -37,6 +37,8 @@ def text(t: Tensor) -> str:
 
     Source: ``torch.Tensor.__repr__``.
     """
+    if overrides.known:
+        overrides.values_asked(t)
     cls = type(t)
     prefix = "tensor(" if cls in PLAIN else f"{cls.__name__}("
     name = t.dtype._name
@@ -65,6 +67,8 @@ def _format(self: Tensor, spec: str) -> str:
 
 # -------------------------------------------------------------------------- truth, numbers, length
 def _bool(self: Tensor) -> bool:
+    if overrides.known:
+        overrides.values_asked(self)
     array = self._np
     if array.size != 1:
         kind = "more than one value" if array.size else "no values"
@@ -92,6 +96,8 @@ def _int(self: Tensor) -> int:
 
 
 def _float(self: Tensor) -> float:
+    if overrides.known:
+        overrides.values_asked(self)
     array = self._np
     if array.size == 1 and array.dtype.kind == "f":
         return float(array.item())
@@ -103,6 +109,8 @@ def _complex(self: Tensor) -> complex:
 
 
 def _index(self: Tensor) -> int:
+    if overrides.known:
+        overrides.values_asked(self)
     array = self._np
     if array.size != 1 or array.dtype.kind not in "iub":
         raise TypeError("only integer tensors of a single element can be converted to an index")

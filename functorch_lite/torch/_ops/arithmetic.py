@@ -38,7 +38,7 @@ from functorch_lite.torch._ops.binary import (
     written_from,
 )
 from functorch_lite.torch._ops.copying import cast
-from functorch_lite.torch._ops.elementwise import argument, halved, in_parts, refusal
+from functorch_lite.torch._ops.elementwise import argument, halved, in_parts, raw, refusal
 from functorch_lite.torch._ops.index_write import as_value
 from functorch_lite.torch._ops.pointwise import local, nothing
 
@@ -274,7 +274,7 @@ def divided_dtype(kernel: str, a: Any, b: Any, target: Tensor | None = None) -> 
 
 
 def _trunc_divide(x: Any, y: Any) -> Any:
-    return ops.div.eager(x, y) if x.dtype.kind in "iu" else np.trunc(x / y)
+    return raw(ops.div, x, y) if x.dtype.kind in "iu" else np.trunc(x / y)
 
 
 FLOOR = local2(

@@ -72,8 +72,8 @@ def frombuffer(
         )
     if count < 0 and (length - offset) % item:
         raise ValueError(
-            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of "
-            f"element size ({item})"
+            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a "
+            f"multiple of element size ({item})"
         )
     if view.readonly:
         _warn_of_reading()

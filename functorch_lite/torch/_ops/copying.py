@@ -13,8 +13,15 @@ from functorch_lite.torch._core.inplace import bump, check_inplace, ready, write
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.order import as_laid, in_order, is_dense, iteration_order
-from functorch_lite.torch._core.public import method, public
-from functorch_lite.torch._core.tensor import Tensor, make, memory, share, strides_of
+from functorch_lite.torch._core.public import method, overrides, public
+from functorch_lite.torch._core.tensor import (
+    Tensor,
+    is_symbol,
+    make,
+    memory,
+    share,
+    strides_of,
+)
 from functorch_lite.torch._core.view import contiguous_strides
 
 __all__ = ["cast", "empty_as"]
@@ -213,6 +220,8 @@ def lies_by_channels(array: Any) -> bool:
 
 def tidy(data: Any) -> Any:
     """Raw values laid out row by row, with the strides that PyTorch has for sizes of 1, too."""
+    if is_symbol(data):
+        return data.laid_out()
     if not data.flags.c_contiguous:
         return np.ascontiguousarray(data)
     return np.ndarray(data.shape, data.dtype, data) if 1 in data.shape else data
@@ -384,6 +393,8 @@ def _get_data(self: Tensor) -> Tensor:
 
 
 def _set_data(self: Tensor, value: Tensor) -> None:
+    if overrides.known:
+        overrides.refuse("an assignment to Tensor.data")
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     self._np = value._np

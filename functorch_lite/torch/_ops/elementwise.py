@@ -21,7 +21,7 @@ from functorch_lite.torch._core.large import BIG, at_size
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import RecordOp, before, wants_grad
 from functorch_lite.torch._core.public import method, public, put_out
-from functorch_lite.torch._core.tensor import Tensor, make, version
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, version
 
 __all__ = [
     "Local",
@@ -31,6 +31,7 @@ __all__ = [
     "halved",
     "in_parts",
     "publish",
+    "raw",
     "refusal",
     "ruled",
     "ruled_inplace",
@@ -65,6 +66,14 @@ class Local(Record):
         made = cls(record.operands, ordered(record))
         made.vjp = record.vjp
         return made
+
+
+def raw(record: Record, *operands: Any) -> Any:
+    """A core op on raw arrays, or on what stands for them while a call is recorded."""
+    for x in operands:
+        if x.__class__ is not np.ndarray and is_symbol(x):
+            return x.recording.applied(record, operands, {})
+    return record.eager(*map(np.asarray, operands))
 
 
 LARGE = 1 << 15

@@ -13,7 +13,7 @@ from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.index_key import Key
 from functorch_lite.torch._ops.index_put import add_at
 from functorch_lite.torch._ops.index_write import (
@@ -33,6 +33,9 @@ _UNSIGNED = {8: np.dtype(np.uint64), 4: np.dtype(np.uint32)}
 
 def beyond(index: Any, n: int) -> int | None:
     """The first raw index that is not below ``n``, or negative; None if there is none."""
+    if is_symbol(index):
+        index.within(n)
+        return None
     if not index.size or int(index.view(_UNSIGNED[index.itemsize]).max()) < n:
         return None
     flat = index.reshape(-1)

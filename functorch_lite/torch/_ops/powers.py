@@ -33,6 +33,7 @@ from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import (
     argument,
     cannot_hold,
+    raw,
     refusal,
 )
 from functorch_lite.torch._ops.index_write import as_value
@@ -64,7 +65,7 @@ def _raised(x: Any, exponent: Any) -> Any:
             return 1 / np.sqrt(x)
         if x.dtype.char in HALF_CHARS:
             exponent = as_value(exponent, FROM_NP[x.dtype])
-        return ops.pow.eager(x, np.asarray(exponent, x.dtype))
+        return raw(ops.pow, x, np.asarray(exponent, x.dtype))
     return np.power(x, as_value(exponent, FROM_NP[x.dtype])).astype(x.dtype, copy=False)
 
 
@@ -113,7 +114,7 @@ def _number_base_rule(t: Any, y: Any, ans: Any, base: Any) -> Any:
 def _integer_pow(x: Any, y: Any) -> Any:
     """Powers of raw arrays; of integers those to negative exponents are 0, but of 1 and -1."""
     if x.dtype.kind not in "iu":
-        return ops.pow.eager(x, y)
+        return raw(ops.pow, x, y)
     negative = y < 0
     if negative.any():
         x = np.where(negative & (x != 1) & (x != -1), 0, x).astype(x.dtype)
@@ -125,7 +126,7 @@ def _based(y: Any, *, base: Any) -> Any:
     if base == 1:
         return np.ones_like(y)
     if base == 2 and y.dtype.kind == "f":
-        return ops.exp2.eager(y)
+        return raw(ops.exp2, y)
     return _integer_pow(np.asarray(base).astype(y.dtype), y)
 
 

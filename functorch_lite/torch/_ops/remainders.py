@@ -28,6 +28,7 @@ from functorch_lite.torch._ops.elementwise import (
     Unary,
     argument,
     halved,
+    raw,
 )
 from functorch_lite.torch._ops.pointwise import nothing
 
@@ -128,7 +129,7 @@ pair(
 
 def _logaddexp(x: Any, y: Any) -> Any:
     if x.dtype.kind != "c":
-        return ops.logaddexp.eager(x, y)
+        return raw(ops.logaddexp, x, y)
     first = x.real >= y.real
     large, small = np.where(first, x, y), np.where(first, y, x)
     return large + np.log1p(np.exp(small - large))
@@ -167,7 +168,7 @@ pair(
 )  # fmt: skip
 pair(
     ("ldexp",),
-    local2("LdexpBackward0", halved(lambda x, y: x * ops.exp2.eager(y)),
+    local2("LdexpBackward0", halved(lambda x, y: x * raw(ops.exp2, y)),
            lambda t, y: ops.mul(t, ops.exp2(y)),
            lambda t, ans: ops.mul(t, scale(ans, math.log(2.0)))),
     Unary("bifc"), function_inplace=True,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from functorch_lite.torch._core.public import public
+from functorch_lite.torch._core.public import override, overrides, public
 from functorch_lite.torch._core.tensor import Tensor, memory, share, strides_of
 from functorch_lite.torch._core.view import (
     as_strided_backward,
@@ -260,13 +260,27 @@ def adjoint(input: Tensor) -> Tensor:
     return _conjugated(_matrix_transposed(input, "tensor.adjoint()"))
 
 
+def _overridable(read: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What a property reads, for recorders to see as well."""
+
+    def get(self: Tensor) -> Tensor:
+        if overrides.known:
+            handled = override(get, (self,), {})
+            if handled is not NotImplemented:
+                return handled  # type: ignore[no-any-return]
+        return read(self)
+
+    get.__name__ = read.__name__
+    return get
+
+
 for _name, _get, _doc in (
     ("T", _transposed, "The dimensions in reverse order."),
     ("mT", _matrix_transposed, "The last two dimensions exchanged."),
     ("H", _hermitian, "The conjugate transpose of a matrix."),
     ("mH", _adjoint_of, "The conjugate with the last two dimensions exchanged."),
 ):
-    setattr(Tensor, _name, property(_get, doc=f"{_doc} Source: ``torch.Tensor.{_name}``."))
+    setattr(Tensor, _name, property(_overridable(_get), doc=f"{_doc} Source: ``torch.Tensor.{_name}``."))
 
 
 # --------------------------------------------------------------------------------- complex parts

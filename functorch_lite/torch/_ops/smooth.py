@@ -11,6 +11,7 @@ from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
 from functorch_lite.ops.families import const, zeros_like
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.elementwise import raw
 from functorch_lite.torch._ops.piecewise import Activation, floats, functional, zero
 
 __all__: list[str] = []
@@ -58,7 +59,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 def _silu(x: Any) -> Any:
     if x.dtype.kind == "c":
         return x / (1 + np.exp(-x))
-    return x * ops.logistic.eager(x)
+    return x * raw(ops.logistic, x)
 
 
 def _silu_rule(t: Any, x: Any) -> Any:
@@ -77,7 +78,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def _log1pexp(x: Any) -> Any:
-    return np.maximum(x, 0) + ops.log1p.eager(np.asarray(ops.exp.eager(-np.abs(x))))
+    return np.maximum(x, 0) + raw(ops.log1p, raw(ops.exp, -np.abs(x)))
 
 
 def _soft(x: Any) -> Any:
@@ -94,7 +95,7 @@ def _mish_rule(t: Any, x: Any) -> Any:
 
 _MISH = Activation(
     "MishBackward0",
-    lambda x: x * ops.tanh.eager(np.asarray(_log1pexp(x))),
+    lambda x: x * raw(ops.tanh, _log1pexp(x)),
     _mish_rule,
     floats("mish_cpu"),
 )
@@ -107,8 +108,8 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def _softplus(x: Any, *, beta: float, threshold: float) -> Any:
-    scaled = np.asarray(x * x.dtype.type(beta))
-    soft = ops.log1p.eager(np.asarray(ops.exp.eager(np.minimum(scaled, threshold))))
+    scaled = x * x.dtype.type(beta)
+    soft = raw(ops.log1p, raw(ops.exp, np.minimum(scaled, threshold)))
     return np.where(scaled > threshold, x, soft / x.dtype.type(beta))
 
 
@@ -132,7 +133,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def _log_sigmoid(x: Any) -> Any:
-    return np.minimum(x, 0) - ops.log1p.eager(np.asarray(ops.exp.eager(-np.abs(x))))
+    return np.minimum(x, 0) - raw(ops.log1p, raw(ops.exp, -np.abs(x)))
 
 
 _LOG_SIGMOID = Activation(
@@ -155,7 +156,7 @@ _CUBIC = 0.044715
 
 
 def _gelu(x: Any) -> Any:
-    return x * x.dtype.type(0.5) * (1 + ops.erf.eager(np.asarray(x * x.dtype.type(_ROOT_HALF))))
+    return x * x.dtype.type(0.5) * (1 + raw(ops.erf, x * x.dtype.type(_ROOT_HALF)))
 
 
 def _gelu_rule(t: Any, x: Any) -> Any:
@@ -167,7 +168,7 @@ def _gelu_rule(t: Any, x: Any) -> Any:
 def _gelu_tanh(x: Any) -> Any:
     kind = x.dtype.type
     inner = kind(math.sqrt(2 / math.pi)) * (x + kind(_CUBIC) * x * x * x)
-    return kind(0.5) * x * (1 + ops.tanh.eager(np.asarray(inner)))
+    return kind(0.5) * x * (1 + raw(ops.tanh, inner))
 
 
 def _gelu_tanh_rule(t: Any, x: Any) -> Any:

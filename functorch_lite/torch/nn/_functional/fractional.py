@@ -52,13 +52,13 @@ def _pool(
     found, at = _POOL[count](
         wrap(x), kernel, outs, return_indices=True, random_samples=wrap(samples._np)
     )
-    out, places = make(found._data), make(at._data)
+    made, places = make(found._data), make(at._data)
     if mode.enabled and needs_grad(input) and x.dtype.kind in "fV":
         rule = ScatterRule(x.shape, count, False)
         node = keep(f"FractionalMaxPool{count}DBackward0", (input,), (), rule)
         keep_plain(places, node)
-        attach(out, node)
-    return (out, places) if return_indices else out
+        attach(made, node)
+    return (made, places) if return_indices else made
 
 
 def fractional_max_pool2d(

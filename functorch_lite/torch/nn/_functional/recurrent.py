@@ -20,32 +20,33 @@ from functorch_lite.torch.nn._functional.dropping import dropout as drop
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "packed_places", "rnn_relu", "rnn_relu_cell",
            "rnn_tanh", "rnn_tanh_cell"]  # fmt: skip
 
-_AT_ONCE = 1 << 18
-"""Multiplications from which a call is compiled the first time its sizes come."""
+_LARGE = 1 << 18
+"""Multiplications from which the second call with the same sizes is compiled."""
+_LATER = 8
+"""The calls before that of smaller ones, each of which takes a tenth of a compilation's time."""
 _MOST = 1024
 
 
 class _Compiled:
-    """A function of core arrays that is compiled where this pays.
+    """A function of core arrays that is compiled once its sizes have come often enough.
 
-    A few steps of a small network take less time than their compilation, so sizes that come once
-    run as they are.
+    Sequences of ever new lengths would cost a compilation each.
     """
 
     def __init__(self, f: Callable[..., Any], static: tuple[str, ...]) -> None:
         self.f = f
         self.compiled = jit(f, static_argnames=static)
-        self.seen: set[Any] = set()
+        self.seen: dict[Any, int] = {}
 
     def __call__(self, work: int, *arrays: Array, **params: Any) -> Any:
-        if work < _AT_ONCE:
-            key = (*[(x.shape, x.dtype) for x in arrays], *params.values())
-            if key not in self.seen:
-                if len(self.seen) >= _MOST:
-                    self.seen.clear()
-                self.seen.add(key)
-                return self.f(*arrays, **params)
-        return self.compiled(*arrays, **params)
+        key = (*[(x.shape, x.dtype) for x in arrays], *params.values())
+        count = self.seen.get(key, 0)
+        if count >= (1 if work >= _LARGE else _LATER):
+            return self.compiled(*arrays, **params)
+        if len(self.seen) >= _MOST:
+            self.seen.clear()
+        self.seen[key] = count + 1
+        return self.f(*arrays, **params)
 
 
 # ---------------------------------------------------------------------------------- whole sequences
@@ -178,7 +179,7 @@ def lstm(*args: Any) -> tuple[Tensor, Tensor, Tensor]:
 
     Source: ``torch.lstm``.
     """
-    return _run("lstm", list, args)  # type: ignore[no-any-return]
+    return _run("lstm", list, args)
 
 
 def _one(h: Any) -> Sequence[Any]:
@@ -188,19 +189,19 @@ def _one(h: Any) -> Sequence[Any]:
 @public("gru", methods=False)
 def gru(*args: Any) -> tuple[Tensor, Tensor]:
     """Layers of gated recurrent units; arguments as ``lstm``. Source: ``torch.gru``."""
-    return _run("gru", _one, args)  # type: ignore[no-any-return]
+    return _run("gru", _one, args)
 
 
 @public("rnn_tanh", methods=False)
 def rnn_tanh(*args: Any) -> tuple[Tensor, Tensor]:
     """Plain recurrent layers; arguments as ``lstm``. Source: ``torch.rnn_tanh``."""
-    return _run("rnn_tanh", _one, args)  # type: ignore[no-any-return]
+    return _run("rnn_tanh", _one, args)
 
 
 @public("rnn_relu", methods=False)
 def rnn_relu(*args: Any) -> tuple[Tensor, Tensor]:
     """Plain recurrent layers with relu; arguments as ``lstm``. Source: ``torch.rnn_relu``."""
-    return _run("rnn_relu", _one, args)  # type: ignore[no-any-return]
+    return _run("rnn_relu", _one, args)
 
 
 # ------------------------------------------------------------------------------------ single steps
@@ -217,7 +218,8 @@ def _lstm_step(
 
 
 def _gru_step(x: Array, h: Array, w_ih: Array, w_hh: Array, *biases: Array) -> Array:
-    return core.gru_cell(*_parts(x, h, w_ih, w_hh, biases), h)
+    from_x, from_h = _parts(x, h, w_ih, w_hh, biases)
+    return core.gru_cell(from_x, from_h, h)
 
 
 def _rnn_step(x: Array, h: Array, w_ih: Array, w_hh: Array, *biases: Array, kind: str) -> Array:
@@ -281,7 +283,7 @@ def lstm_cell(
     Source: ``torch.lstm_cell``.
     """
     _check_step(input, hx, w_ih, w_hh)
-    return _LSTM_STEP([input, *hx, w_ih, w_hh, *_biases(b_ih, b_hh)])  # type: ignore[no-any-return]
+    return _LSTM_STEP([input, *hx, w_ih, w_hh, *_biases(b_ih, b_hh)])
 
 
 @public("gru_cell", methods=False)
@@ -290,7 +292,7 @@ def gru_cell(
 ) -> Tensor:
     """One step of a GRU; arguments as ``lstm_cell``, with h only. Source: ``torch.gru_cell``."""
     _check_step(input, (hx,), w_ih, w_hh)
-    return _GRU_STEP([input, hx, w_ih, w_hh, *_biases(b_ih, b_hh)])  # type: ignore[no-any-return]
+    return _GRU_STEP([input, hx, w_ih, w_hh, *_biases(b_ih, b_hh)])
 
 
 @public("rnn_tanh_cell", methods=False)
@@ -299,7 +301,7 @@ def rnn_tanh_cell(
 ) -> Tensor:
     """One step of a plain recurrent network. Source: ``torch.rnn_tanh_cell``."""
     _check_step(input, (hx,), w_ih, w_hh)
-    return _TANH_STEP([input, hx, w_ih, w_hh, *_biases(b_ih, b_hh)], kind="tanh")  # type: ignore[no-any-return]
+    return _TANH_STEP([input, hx, w_ih, w_hh, *_biases(b_ih, b_hh)], kind="tanh")
 
 
 @public("rnn_relu_cell", methods=False)
@@ -308,4 +310,4 @@ def rnn_relu_cell(
 ) -> Tensor:
     """One step of a plain recurrent network with relu. Source: ``torch.rnn_relu_cell``."""
     _check_step(input, (hx,), w_ih, w_hh)
-    return _RELU_STEP([input, hx, w_ih, w_hh, *_biases(b_ih, b_hh)], kind="relu")  # type: ignore[no-any-return]
+    return _RELU_STEP([input, hx, w_ih, w_hh, *_biases(b_ih, b_hh)], kind="relu")

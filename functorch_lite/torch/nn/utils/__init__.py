@@ -1,0 +1,34 @@
+"""What else training needs: clipped gradients, vectors of parameters, weights in other forms.
+
+Source: ``torch.nn.utils``.
+"""
+
+from functorch_lite.torch.nn.utils import parametrizations, parametrize, rnn, stateless
+from functorch_lite.torch.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
+from functorch_lite.torch.nn.utils.convert_parameters import (
+    parameters_to_vector,
+    vector_to_parameters,
+)
+from functorch_lite.torch.nn.utils.fusion import (
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
+from functorch_lite.torch.nn.utils.init import skip_init
+from functorch_lite.torch.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
+from functorch_lite.torch.nn.utils.weight_norm import remove_weight_norm, weight_norm
+
+__all__ = [
+    "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
+    "fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights",
+    "get_total_norm", "parameters_to_vector", "parametrizations", "parametrize",
+    "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm", "stateless",
+    "vector_to_parameters", "weight_norm",
+]  # fmt: skip
