@@ -205,6 +205,7 @@ from functorch_lite.nn.pool_layers import (
     MaxPool3d,
 )
 from functorch_lite.nn.positions import PositionalEncoding, sinusoidal_positions
+from functorch_lite.nn.recurrent import zero_carry
 from functorch_lite.nn.recurrent_cells import (
     GRUCell,
     LSTMCell,
@@ -479,4 +480,5 @@ __all__ = [
     "unflatten",
     "unfold",
     "weight_norm",
+    "zero_carry",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
+from functorch_lite.nn.checks import as_float
 from functorch_lite.nn.layer import Layer
 
 if TYPE_CHECKING:
@@ -106,13 +107,14 @@ def prelu(x: Array, weight: Array) -> Array:
 
     Raises:
         ShapeError: ``weight`` is neither one number nor one for each channel.
+        DtypeError: ``x`` holds no floats.
 
     >>> prelu(fnp.asarray([[-1.0, -1.0]]), fnp.asarray([0.5, 0.25]))
     Array([[-0.5 , -0.25]], dtype=float32)
 
     Source: He et al., ICCV 2015; ``torch.nn.functional.prelu``.
     """
-    x, weight = fnp.asarray(x), fnp.asarray(weight)
+    x, weight = as_float("prelu", x), fnp.asarray(weight)
     if weight.size == 1 and weight.ndim <= 1:
         slopes = weight.reshape(())
     elif weight.ndim == 1 and x.ndim > 1 and x.shape[1] == weight.shape[0]:

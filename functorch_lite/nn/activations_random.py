@@ -10,7 +10,7 @@ from functorch_lite import random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.activations_piecewise import leaky_relu
 from functorch_lite.nn.checks import as_float, training_key
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.one_hot import one_hot
 from functorch_lite.nn.softmax import softmax
 
@@ -84,7 +84,7 @@ def RReLU(lower: float = 1 / 8, upper: float = 1 / 3) -> Layer:
     def apply(params: Any, x: Array, *, key: Array | None = None, train: bool = False) -> Array:
         return rrelu(x, key, lower, upper, train)
 
-    return Layer(lambda key: (), apply, f"RReLU({lower}, {upper})")
+    return Layer(without_params, apply, f"RReLU({lower}, {upper})")
 
 
 def gumbel_softmax(

@@ -8,7 +8,7 @@ import functorch_lite as fl
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
-from functorch_lite.nn.checks import check_vector, wide, widest
+from functorch_lite.nn.checks import as_float, check_vector, wide, widest
 from functorch_lite.nn.layer import Layer
 from functorch_lite.nn.normalization import batch_value, running_value
 
@@ -41,18 +41,19 @@ def batch_norm(
 
     Raises:
         ShapeError: the sizes do not go together.
+        DtypeError: ``x`` holds no floats.
 
     >>> batch_norm(fnp.ones((1, 1)), fnp.zeros(1), fnp.ones(1), eps=0.0)
     Array([[1.]], dtype=float32)
 
     Source: Ioffe and Szegedy, ICML 2015; ``torch.nn.functional.batch_norm``.
     """
-    if fnp.ndim(x) < 2:
+    x = as_float("batch_norm", x)
+    if x.ndim < 2:
         raise ShapeError(
-            f"nn.batch_norm: expected x of shape [batch, channels, ...]; got {fnp.shape(x)}. "
+            f"nn.batch_norm: expected x of shape [batch, channels, ...]; got {tuple(x.shape)}. "
             "Remedy: x[None] for a single example."
         )
-    x = fnp.asarray(x)
     vectors = {"mean": mean, "var": var, "weight": weight, "bias": bias}
     for what, value in vectors.items():
         check_vector("batch_norm", what, value, (x.shape[1],))
@@ -92,6 +93,7 @@ def BatchNorm(
 
     Raises:
         ShapeError: ``apply`` got another number of channels, or one value per channel to train on.
+        DtypeError: ``apply`` got no floats.
 
     >>> layer = BatchNorm(3)
     >>> params, state = layer.init(fl.random.key(0))
@@ -117,20 +119,24 @@ def BatchNorm(
         if count <= 1:
             raise ShapeError(
                 f"nn.{name}: expected more than one value per channel to normalise by; "
-                f"got x of shape {tuple(x.shape)}."
+                f"got x of shape {tuple(x.shape)}. Remedy: a larger batch, or train=False."
             )
         weight, bias = scale_and_shift(params)
+        check_vector(name, "weight", weight, (num_features,))
+        check_vector(name, "bias", bias, (num_features,))
         operands = [None if a is None else wide(a) for a in (x, weight, bias)]
         out, mean, var = _by_batch(*operands, eps=float(eps))
         dtype = widest(x, weight, bias)
         return out.astype(dtype), mean.reshape(-1), var.reshape(-1), count
 
-    def check(x: Array) -> None:
+    def checked(x: Any) -> Array:
+        x = as_float(name, x)
         if x.ndim < 2 or x.shape[1] != num_features:
             raise ShapeError(
                 f"nn.{name}: expected x of shape [batch, {num_features}, ...]; "
-                f"got {tuple(x.shape)}."
+                f"got {tuple(x.shape)}. Remedy: fnp.moveaxis(x, axis, 1) puts the channels there."
             )
+        return x
 
     def init(key: Any) -> tuple[dict[str, Array], dict[str, Array]]:
         state = {
@@ -143,10 +149,12 @@ def BatchNorm(
     def apply(
         params: dict[str, Array], x: Array, state: dict[str, Array], *, train: bool = False
     ) -> tuple[Array, dict[str, Array]]:
-        check(x)
+        x = checked(x)
         old_mean, old_var = state["running_mean"], state["running_var"]
         if not train:
             return batch_norm(x, old_mean, old_var, *scale_and_shift(params), eps), state
+        check_vector(name, "running_mean", old_mean, (num_features,))
+        check_vector(name, "running_var", old_var, (num_features,))
         out, mean, var, count = by_batch(params, x)
         tracked = state["num_batches_tracked"] + 1
         rate = momentum if momentum is not None else 1 / tracked.astype(old_mean.dtype)
@@ -160,8 +168,7 @@ def BatchNorm(
         return out, new_state
 
     def apply_stateless(params: dict[str, Array], x: Array) -> Array:
-        check(x)
-        return by_batch(params, x)[0]
+        return by_batch(params, checked(x))[0]
 
     if not track_running_stats:
         return Layer(lambda key: make_params(), apply_stateless, name)

@@ -9,7 +9,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite import random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
-from functorch_lite.nn.checks import check_vector
+from functorch_lite.nn.checks import as_float, check_vector
 from functorch_lite.nn.layer import Layer
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def bilinear(x1: Array, x2: Array, weight: Array, bias: Array | None = None) -> 
 
     Raises:
         ShapeError: the sizes do not go together.
+        DtypeError: an input holds no floats.
 
     >>> bilinear(fnp.ones(2), fnp.ones(3), fnp.ones((1, 2, 3)))
     Array([6.], dtype=float32)
@@ -42,7 +43,7 @@ def bilinear(x1: Array, x2: Array, weight: Array, bias: Array | None = None) -> 
 
 
 def _bilinear(name: str, x1: Any, x2: Any, weight: Array, bias: Array | None) -> Array:
-    x1, x2 = fnp.asarray(x1), fnp.asarray(x2)
+    x1, x2 = as_float(name, x1, "x1"), as_float(name, x2, "x2")
     if weight.ndim != 3:
         raise ShapeError(
             f"nn.{name}: expected a weight of shape [out, in1, in2]; got {tuple(weight.shape)}."
@@ -95,6 +96,7 @@ def Bilinear(in1_features: int, in2_features: int, out_features: int, bias: bool
         return {**params, "bias": draw(keys[1], (out_features,))} if bias else params
 
     def apply(params: dict[str, Array], x1: Array, x2: Array) -> Array:
+        check_vector(name, "weight", params["weight"], (out_features, in1_features, in2_features))
         return _bilinear(name, x1, x2, params["weight"], params["bias"] if bias else None)
 
     return Layer(init, apply, name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from functorch_lite import random
 from functorch_lite.errors import TreeError
+from functorch_lite.nn.checks import training_key
 from functorch_lite.nn.layer import Layer, as_layer
 
 __all__ = ["chain"]
@@ -58,7 +59,7 @@ def chain(*layers: Layer | Callable[[Any], Any]) -> Layer:
         _check(name, "params", params, parts)
         if stateful:
             _check(name, "state", state, parts)
-        keys = None if key is None else random.split(key, len(parts))
+        keys = None if key is None else random.split(training_key(name, key), len(parts))
         states = []
         for i, part in enumerate(parts):
             arguments: dict[str, Any] = {}
@@ -74,10 +75,10 @@ def chain(*layers: Layer | Callable[[Any], Any]) -> Layer:
                 states.append(())
         return (x, tuple(states)) if stateful else x
 
-    return Layer(init, _narrow(apply, takes), name, takes=takes, children=parts)
+    return Layer(init, _narrow(name, apply, takes), name, takes=takes, children=parts)
 
 
-def _narrow(apply: Callable[..., Any], takes: frozenset[str]) -> Callable[..., Any]:
+def _narrow(title: str, apply: Callable[..., Any], takes: frozenset[str]) -> Callable[..., Any]:
     """``apply`` without the arguments that no layer takes, so that passing one is an error."""
     if takes == {"state", "key", "train"}:
         return apply
@@ -86,10 +87,14 @@ def _narrow(apply: Callable[..., Any], takes: frozenset[str]) -> Callable[..., A
         for name in kwargs:
             if name not in takes:
                 raise TypeError(
-                    f"apply() of this chain takes no {name!r}: none of its layers uses one"
+                    f"nn.{title}.apply: takes no {name!r}: none of its layers uses one. "
+                    "Remedy: leave it out."
                 )
         if args and "state" not in takes:
-            raise TypeError("apply() of this chain takes no state: none of its layers has one")
+            raise TypeError(
+                f"nn.{title}.apply: takes no state: none of its layers has one. "
+                "Remedy: out = layer.apply(params, x)."
+            )
         return apply(params, x, *args, **kwargs)
 
     return narrowed
@@ -99,5 +104,6 @@ def _check(name: str, what: str, value: Any, parts: tuple[Layer, ...]) -> None:
     if not isinstance(value, (tuple, list)) or len(value) != len(parts):
         got = f"{len(value)} of them" if isinstance(value, (tuple, list)) else type(value).__name__
         raise TreeError(
-            f"nn.{name}: expected {what} of {len(parts)} layers, as made by its init; got {got}."
+            f"nn.{name}: expected {what} of {len(parts)} layers, as made by its init; got {got}. "
+            "Remedy: make it with layer.init(key), or take those of the net that is meant."
         )

@@ -11,29 +11,65 @@ from functorch_lite.random.keys import check_key
 if TYPE_CHECKING:
     from functorch_lite import Array
 
-__all__ = ["as_float", "check_probability", "check_vector", "training_key", "wide", "widest"]
+__all__ = [
+    "as_array",
+    "as_float",
+    "check_probability",
+    "check_vector",
+    "training_key",
+    "wide",
+    "widest",
+]
 
 
-def as_float(name: str, x: Any, what: str = "x") -> Array:
+def as_array(name: str, x: Any, what: str = "x") -> Array:
+    """The array, or an error that names the function where there is none.
+
+    Args:
+        name: the function or layer, for messages.
+        x: what came: an array, a number, or lists of them.
+        what: what the argument is called.
+
+    Raises:
+        TypeError: ``x`` is something else.
+
+    >>> as_array("mse_loss", [1.0, 2.0])
+    Array([1., 2.], dtype=float32)
+    """
+    try:
+        return fnp.asarray(x)
+    except (TypeError, ValueError) as problem:
+        remedy = f"{what} = fnp.asarray(...) of its numbers"
+        if isinstance(x, tuple):
+            remedy = "a layer with state returns a pair: out, state = layer.apply(...)"
+        raise TypeError(
+            f"nn.{name}: expected {what} to be an array; got {type(x).__name__}. Remedy: {remedy}."
+        ) from problem
+
+
+def as_float(name: str, x: Any, what: str = "x", *, or_complex: bool = False) -> Array:
     """The array, or an error that names the function where it does not hold floats.
 
     Args:
         name: the function or layer, for messages.
         x: what came.
         what: what the argument is called.
+        or_complex: whether complex numbers are taken as well.
 
     Raises:
+        TypeError: ``x`` is no array.
         DtypeError: ``x`` holds integers, bools or complex numbers.
 
     >>> as_float("LayerNorm(3)", [1.0, 2.0])
     Array([1., 2.], dtype=float32)
     """
-    array = fnp.asarray(x)
-    if fnp.issubdtype(array.dtype, fnp.floating):
+    array = as_array(name, x, what)
+    dtype = array.dtype
+    if dtype.kind == "f" or fnp.issubdtype(dtype, fnp.inexact if or_complex else fnp.floating):
         return array
     remedy = f'{what}.astype("float32")'
     if array.dtype == "uint32" and array.shape == (2,):
-        remedy = f"a random key is not {what}; layers that draw take it as key=key"
+        remedy = f"a random key is not {what}; what draws numbers takes it as key=key"
     raise DtypeError(
         f"nn.{name}: expected {what} of a floating-point dtype; got {array.dtype.name} of shape "
         f"{tuple(array.shape)}. Remedy: {remedy}."

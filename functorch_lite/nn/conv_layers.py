@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
+from functorch_lite.nn.checks import as_float, check_vector
 from functorch_lite.nn.conv import convolve, convolve_transposed
 from functorch_lite.nn.layer import Layer
 from functorch_lite.nn.sizes import per_dimension
@@ -58,6 +59,7 @@ def Conv2d(
 
     Raises:
         ShapeError: ``apply`` got an input of other channels, or smaller than the kernel.
+        DtypeError: ``apply`` got integers, or another dtype than that of the parameters.
         ValueError: groups that do not divide the channels, or other arguments without meaning.
 
     >>> import functorch_lite as fl
@@ -128,6 +130,7 @@ def ConvTranspose2d(
 
     Raises:
         ShapeError: ``apply`` got an input of other channels, or too small for the padding.
+        DtypeError: ``apply`` got integers, or another dtype than that of the parameters.
         ValueError: groups that do not divide the channels, or other arguments without meaning.
 
     >>> import functorch_lite as fl
@@ -170,13 +173,14 @@ def _convolution(
     settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     name = _name(kind, channels, outputs, kernel, settings, bias)
 
-    def apply(params: dict[str, Array], x: Array) -> Array:
-        _check_channels(name, ndim, channels, x)
-        return convolve(
-            name, ndim, x, params["weight"], params.get("bias"), stride, padding, dilation, groups
-        )
+    shape = (outputs, channels // groups, *kernel)
 
-    return Layer(_init(outputs, (outputs, channels // groups, *kernel), bias), apply, name)
+    def apply(params: dict[str, Array], x: Array) -> Array:
+        weight, shift = params["weight"], params["bias"] if bias else None
+        x = _checked(name, ndim, channels, x, weight, shape)
+        return convolve(name, ndim, x, weight, shift, stride, padding, dilation, groups)
+
+    return Layer(_init(outputs, shape, bias), apply, name)
 
 
 def _transposed(
@@ -190,14 +194,16 @@ def _transposed(
     }  # fmt: skip
     name = _name(kind, channels, outputs, kernel, settings, bias)
 
-    def apply(params: dict[str, Array], x: Array) -> Array:
-        _check_channels(name, ndim, channels, x)
-        return convolve_transposed(
-            name, ndim, x, params["weight"], params.get("bias"), stride, padding, output_padding,
-            groups, dilation,
-        )  # fmt: skip
+    shape = (channels, outputs // groups, *kernel)
 
-    return Layer(_init(outputs, (channels, outputs // groups, *kernel), bias), apply, name)
+    def apply(params: dict[str, Array], x: Array) -> Array:
+        weight, shift = params["weight"], params["bias"] if bias else None
+        x = _checked(name, ndim, channels, x, weight, shape)
+        return convolve_transposed(
+            name, ndim, x, weight, shift, stride, padding, output_padding, groups, dilation
+        )
+
+    return Layer(_init(outputs, shape, bias), apply, name)
 
 
 def _sizes(
@@ -223,12 +229,19 @@ def _name(
     return f"{kind}({', '.join([f'{channels}, {outputs}, kernel_size={kernel}', *told])})"
 
 
-def _check_channels(name: str, ndim: int, channels: int, x: Array) -> None:
+def _checked(
+    name: str, ndim: int, channels: int, x: Array, weight: Array, shape: tuple[int, ...]
+) -> Array:
+    """The input, if it and the weight are the layer's."""
+    check_vector(name, "weight", weight, shape)
+    x = as_float(name, x, or_complex=True)
     if x.ndim not in (ndim + 1, ndim + 2) or x.shape[-ndim - 1] != channels:
         raise ShapeError(
             f"nn.{name}: expected x of shape [batch, {channels}, *sizes] or [{channels}, *sizes] "
-            f"with {ndim} sizes; got {tuple(x.shape)}."
+            f"with {ndim} sizes; got {tuple(x.shape)}. Remedy: fnp.moveaxis puts the channels "
+            "there, or make the layer for these."
         )
+    return x
 
 
 def _init(outputs: int, shape: tuple[int, ...], bias: bool) -> Any:

@@ -10,7 +10,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite import random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.checks import as_float, check_probability, training_key
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.random.keys import check_key
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def dropout(x: Array, p: float, key: Array) -> Array:
     Raises:
         ValueError: ``p`` is outside [0, 1].
         DtypeError, ShapeError: ``key`` is no key.
+        DtypeError: ``x`` holds integers or bools.
 
     >>> dropout(fnp.ones(3), 0.0, random.key(0))
     Array([1., 1., 1.], dtype=float32)
@@ -58,6 +59,7 @@ def dropout(x: Array, p: float, key: Array) -> Array:
     """
     check_probability("dropout", p)
     check_key("nn.dropout", key)
+    x = as_float("dropout", x, or_complex=True)
     return _dropped(x, p, key, x.shape)
 
 
@@ -129,7 +131,8 @@ def alpha_dropout(x: Array, p: float, key: Array) -> Array:
 
     Source: Klambauer et al., NeurIPS 2017; ``torch.nn.functional.alpha_dropout``.
     """
-    return _alpha("alpha_dropout", x, p, key, fnp.shape(x))
+    x = as_float("alpha_dropout", x)
+    return _alpha("alpha_dropout", x, p, key, x.shape)
 
 
 def feature_alpha_dropout(x: Array, p: float, key: Array) -> Array:
@@ -152,7 +155,8 @@ def feature_alpha_dropout(x: Array, p: float, key: Array) -> Array:
 
     Source: ``torch.nn.functional.feature_alpha_dropout``.
     """
-    shape = fnp.shape(x)
+    x = as_float("feature_alpha_dropout", x)
+    shape = tuple(x.shape)
     if len(shape) < 2:
         raise ShapeError(
             f"nn.feature_alpha_dropout: expected x of shape [batch, channels, ...]; got {shape}. "
@@ -185,7 +189,6 @@ def _channels(name: str, count: int, x: Any, p: float, key: Array) -> Array:
 def _alpha(name: str, x: Any, p: float, key: Array, shape: tuple[int, ...]) -> Array:
     check_probability(name, p)
     check_key(f"nn.{name}", key)
-    x = as_float(name, x)
     if p == 0:
         return x
     if p == 1:
@@ -283,4 +286,4 @@ def _layer(kind: str, function: Callable[..., Array], p: float) -> Layer:
     def apply(params: Any, x: Array, *, key: Array | None = None, train: bool = False) -> Array:
         return function(x, p, training_key(name, key)) if train else x
 
-    return Layer(lambda key: (), apply, name)
+    return Layer(without_params, apply, name)

@@ -9,6 +9,7 @@ import functorch_lite as fl
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.nn import initializers
+from functorch_lite.nn.checks import check_vector
 from functorch_lite.nn.layer import Layer
 from functorch_lite.nn.ranges import check_range
 
@@ -114,6 +115,7 @@ def Embedding(num_embeddings: int, embedding_dim: int, padding_idx: int | None =
         return {"weight": weight if padding is None else weight.at[padding].set(0.0)}
 
     def apply(params: dict[str, Array], ids: Array) -> Array:
+        check_vector(name, "weight", params["weight"], (num_embeddings, embedding_dim))
         return embedding(ids, params["weight"], padding)
 
     return Layer(init, apply, name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.nn.checks import check_vector
 from functorch_lite.nn.embedding import Embedding, embedding, padding_row
 from functorch_lite.nn.layer import Layer
 from functorch_lite.nn.ranges import known_values
@@ -159,6 +160,7 @@ def EmbeddingBag(
         params: dict[str, Array], ids: Array, offsets: Array | None = None, *,
         per_sample_weights: Array | None = None,
     ) -> Array:  # fmt: skip
+        check_vector(name, "weight", params["weight"], (num_embeddings, embedding_dim))
         return embedding_bag(
             ids, params["weight"], offsets, mode, per_sample_weights, include_last_offset, padding
         )

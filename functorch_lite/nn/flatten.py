@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import AxisError
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -79,4 +79,4 @@ def Flatten(start_dim: int = 1, end_dim: int = -1) -> Layer:
     def apply(params: Any, x: Any) -> Any:
         return flatten(x, start_dim, end_dim)
 
-    return Layer(lambda key: (), apply, f"Flatten({start_dim}, {end_dim})")
+    return Layer(without_params, apply, f"Flatten({start_dim}, {end_dim})")

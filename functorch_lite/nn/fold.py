@@ -9,7 +9,7 @@ import numpy as np
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.sizes import per_dimension
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def Unfold(kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Siz
         return unfold(x, kernel_size, dilation, padding, stride)
 
     shown = f"{kernel_size}, dilation={dilation}, padding={padding}, stride={stride}"
-    return Layer(lambda key: (), apply, f"Unfold({shown})")
+    return Layer(without_params, apply, f"Unfold({shown})")
 
 
 def Fold(
@@ -204,4 +204,4 @@ def Fold(
         return fold(x, output_size, kernel_size, dilation, padding, stride)
 
     shown = f"{kernel_size}, dilation={dilation}, padding={padding}, stride={stride}"
-    return Layer(lambda key: (), apply, f"Fold({output_size}, {shown})")
+    return Layer(without_params, apply, f"Fold({output_size}, {shown})")

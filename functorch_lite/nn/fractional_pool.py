@@ -10,7 +10,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite import random
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.checks import as_float, training_key
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.sizes import per_dimension
 
 if TYPE_CHECKING:
@@ -95,10 +95,11 @@ def _pool(
         shape = [1] * (2 * count)
         shape[axis], shape[count + axis] = out, k
         places = places * n + at.reshape(*lead, *shape)
-    windows = math.prod(outs)
-    places = fnp.broadcast_to(places, (*lead, *outs, *kernel)).reshape(*lead, windows, -1)
+    windows, size = math.prod(outs), math.prod(kernel)
+    places = fnp.broadcast_to(places, (*lead, *outs, *kernel)).reshape(*lead, windows, size)
     flat = rows.reshape(*lead, math.prod(sizes))
-    inside = fnp.take_along_axis(flat, places.reshape(*lead, -1), axis=-1).reshape(places.shape)
+    inside = fnp.take_along_axis(flat, places.reshape(*lead, windows * size), axis=-1)
+    inside = inside.reshape(places.shape)
     best = fnp.argmax(inside, axis=-1)[..., None]
     indices = fnp.take_along_axis(places, best, axis=-1)[..., 0]
     whole = (*lead, *outs)[1 if alone else 0 :]
@@ -184,7 +185,7 @@ def _layer(
         )
 
     shown = f"output_ratio={ratio}" if size is None else f"output_size={size}"
-    return Layer(lambda key: (), apply, f"FractionalMaxPool{count}d({kernel_size}, {shown})")
+    return Layer(without_params, apply, f"FractionalMaxPool{count}d({kernel_size}, {shown})")
 
 
 def FractionalMaxPool2d(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +159,9 @@ def _read(x: Array, at: Sequence[Array]) -> Array:
         inside = inside & (a >= 0) & (a < n)
         flat = flat * n + fnp.clip(a, 0, n - 1).astype("int64")
     outs = tuple(flat.shape[1:])
-    places = fnp.broadcast_to(flat.reshape(batch, 1, -1), (batch, channels, int(np.prod(outs))))
-    found = fnp.take_along_axis(x.reshape(batch, channels, -1), places, axis=2)
+    size = math.prod(outs)
+    places = fnp.broadcast_to(flat.reshape(batch, 1, size), (batch, channels, size))
+    found = fnp.take_along_axis(x.reshape(batch, channels, math.prod(sizes)), places, axis=2)
     return fnp.where(inside[:, None], found.reshape(batch, channels, *outs), 0)
 
 

@@ -118,10 +118,11 @@ def GroupNorm(num_groups: int, num_channels: int, eps: float = 1e-5, affine: boo
         return {"weight": fnp.ones(num_channels), "bias": fnp.zeros(num_channels)}
 
     def apply(params: dict[str, Array], x: Array) -> Array:
-        if fnp.ndim(x) < 2 or fnp.shape(x)[1] != num_channels:
+        x = as_float(name, x)
+        if x.ndim < 2 or x.shape[1] != num_channels:
             raise ShapeError(
                 f"nn.{name}: expected x of shape [batch, {num_channels}, ...]; "
-                f"got {tuple(fnp.shape(x))}."
+                f"got {tuple(x.shape)}. Remedy: fnp.moveaxis(x, axis, 1) puts the channels there."
             )
         weight, bias = (params["weight"], params["bias"]) if affine else (None, None)
         return _group_norm(name, x, num_groups, weight, bias, eps)

@@ -65,7 +65,7 @@ def GRU(
     """A GRU from a sequence to the sequence of its hidden states; stateless.
 
     Every call starts from zeros, or from the ``carry`` that it is given; for the state after the
-    last step call :func:`gru` with the same parameters.
+    last step call :func:`gru` with the same parameters, and for the zeros :func:`zero_carry`.
 
     Parameters, for layer k: ``weight_ih_l{k}`` f32[3 hidden, in], ``weight_hh_l{k}``
     f32[3 hidden, hidden], ``bias_ih_l{k}`` and ``bias_hh_l{k}`` f32[3 hidden], uniform over

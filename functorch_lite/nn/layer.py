@@ -58,8 +58,9 @@ from functorch_lite import tree
 from functorch_lite.errors import DtypeError, ShapeError, TreeError
 from functorch_lite.random.keys import check_key
 
-__all__ = ["Layer", "as_layer"]
+__all__ = ["Layer", "as_layer", "without_params"]
 
+_NONE: tuple[()] = ()
 _SPECIAL = frozenset(("state", "key", "train"))
 
 
@@ -105,7 +106,7 @@ class Layer:
         self.takes = takes
         self.children = children
         self.init = _init_of(self, init)
-        self.apply = _apply_of(self, apply)
+        self.apply = _apply_of(self, init, apply)
 
     @property
     def stateful(self) -> bool:
@@ -128,13 +129,29 @@ class Layer:
         return self.name
 
 
+def without_params(key: Any) -> tuple[()]:
+    """The ``init`` of a layer that has no parameters.
+
+    Giving such a layer any is an error, though it would not read them: they are another one's.
+
+    >>> without_params(fl.random.key(0))
+    ()
+    """
+    return ()
+
+
 def _forms(layer: Layer) -> tuple[str, str]:
     """How the functions of a layer are called."""
     state = ", state" if layer.stateful else ""
     extra = ", key=key" * ("key" in layer.takes) + ", train=True" * ("train" in layer.takes)
+    needed = [
+        p.name
+        for p in inspect.signature(layer.apply).parameters.values()
+        if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty and p.name not in _SPECIAL
+    ]
     return (
         f"params{state} = layer.init(key)",
-        f"out{state} = layer.apply(params, x{state}{extra})",
+        f"out{state} = layer.apply({', '.join(needed)}{state}{extra})",
     )
 
 
@@ -149,25 +166,36 @@ def _init_of(layer: Layer, init: Callable[..., Any]) -> Callable[..., Any]:
             key = args[0] if args else kwargs.get("key")
             check_key(f"nn.{layer.name}.init", key)
             raise
+        except TypeError:
+            unbound = _unbound(init, args, kwargs)
+            if unbound is None:
+                raise
+        raise TypeError(f"nn.{layer.name}.init: {unbound}. Remedy: {_forms(layer)[0]}.")
 
     return checked
 
 
-def _apply_of(layer: Layer, apply: Callable[..., Any]) -> Callable[..., Any]:
+def _apply_of(
+    layer: Layer, init: Callable[..., Any], apply: Callable[..., Any]
+) -> Callable[..., Any]:
     """A layer's ``apply``, which says what was wrong with its arguments where it fails.
 
     A right call pays nothing for that.
     """
+    bare = init is without_params
 
     @functools.wraps(apply)
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
+            if bare and args and args[0] is not _NONE:
+                _check_none(layer, args[0])
             return apply(*args, **kwargs)
         except Exception as problem:
             unbound = _unbound(apply, args, kwargs) if isinstance(problem, TypeError) else None
             if unbound is None:
                 if not isinstance(problem, TreeError):  # a layer inside said what was wrong
                     _check_given(layer, args, kwargs, problem)
+                    _check_arrays(layer, args, kwargs, problem)
                 raise
         raise TypeError(f"nn.{layer.name}.apply: {unbound}. Remedy: {_forms(layer)[1]}.")
 
@@ -196,10 +224,49 @@ def _check_given(
     parts = (*given[:1], *given[2:3])
     for what, want, have in zip(("params", "state"), wanted, parts, strict=False):
         wrong = _difference(what, want, have)
-        if wrong is not None:
-            raise TreeError(
-                f"nn.{layer.name}.apply: expected {what} as made by its init; {wrong}. Remedy: "
-                f"{_forms(layer)[0]}, or the {what} of the net that is meant."
+        if wrong is None:
+            continue
+        remedy = f"{_forms(layer)[0]}, or the {what} of the net that is meant"
+        if what == "params" and tree.leaves(want):
+            if len(given) > 1 and _difference(what, want, given[1]) is None:
+                remedy = f"{_forms(layer)[1]}; the parameters came second"
+            elif layer.stateful and _difference("", made, have) is None:
+                remedy = "params, state = the pair that came as params"
+        raise TreeError(
+            f"nn.{layer.name}.apply: expected {what} as made by its init; {wrong}. "
+            f"Remedy: {remedy}."
+        ) from problem
+
+
+def _check_none(layer: Layer, params: Any) -> None:
+    """Raise if a layer without parameters got some."""
+    wrong = _difference("params", (), params)
+    if wrong is not None:
+        raise TreeError(
+            f"nn.{layer.name}.apply: expected params as made by its init, which are none; {wrong}. "
+            f"Remedy: {_forms(layer)[1]}, with params = ()."
+        )
+
+
+def _check_arrays(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], problem: Exception
+) -> None:
+    """Raise if an input holds something else than arrays, and nothing has said so."""
+    if not isinstance(problem, (AttributeError, TypeError)) or str(problem).startswith("nn."):
+        return
+    signature = inspect.signature(layer.apply)
+    for what, value in list(signature.bind(*args, **kwargs).arguments.items())[1:]:
+        parameter = signature.parameters[what]
+        optional = parameter.default is not parameter.empty
+        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if optional or variadic or what in _SPECIAL:
+            continue
+        wrong = [leaf for leaf in tree.leaves(value) or [value] if not hasattr(leaf, "shape")]
+        if wrong:
+            raise TypeError(
+                f"nn.{layer.name}.apply: expected {what} to be an array; got "
+                f"{type(value).__name__} {value!r:.40}. Remedy: {what} = "
+                "fl.numpy.asarray(...) of its numbers."
             ) from problem
 
 
@@ -244,7 +311,7 @@ def as_layer(layer: Layer | Callable[[Any], Any]) -> Layer:
         )
     function = layer
     return Layer(
-        lambda key: (),
+        without_params,
         lambda params, x: function(x),
         getattr(function, "__name__", None) or repr(function),
     )

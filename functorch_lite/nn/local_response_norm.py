@@ -9,7 +9,7 @@ from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.checks import as_float, wide
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -100,4 +100,4 @@ def LocalResponseNorm(size: int, alpha: float = 1e-4, beta: float = 0.75, k: flo
     """
     name = f"LocalResponseNorm({size})"
     _check_size(name, size)
-    return Layer(lambda key: (), lambda params, x: _normalise(name, x, size, alpha, beta, k), name)
+    return Layer(without_params, lambda params, x: _normalise(name, x, size, alpha, beta, k), name)

@@ -166,7 +166,8 @@ def smooth_l1_loss(
 
 def _smooth_l1_of(x: Array, y: Array, *, beta: float) -> Array:
     d = fnp.abs(x - y)
-    return fnp.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
+    near = fnp.where(d < beta, d, beta)  # an unchosen infinite square would make slopes NaN
+    return fnp.where(d < beta, 0.5 * near * near / beta, d - 0.5 * beta)
 
 
 smooth_l1_value = with_reduction(_smooth_l1_of)
@@ -214,7 +215,8 @@ def huber_loss(
 
 def _huber_of(x: Array, y: Array, *, delta: float) -> Array:
     d = fnp.abs(x - y)
-    return fnp.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    near = fnp.where(d <= delta, d, delta)  # as above
+    return fnp.where(d <= delta, 0.5 * near * near, delta * (d - 0.5 * delta))
 
 
 huber_value = with_reduction(_huber_of)

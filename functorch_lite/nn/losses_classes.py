@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import functorch_lite as fl
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
-from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.nn.checks import as_float
+from functorch_lite.errors import AxisError, DtypeError, ShapeError
+from functorch_lite.nn.checks import as_array, as_float
 from functorch_lite.nn.ranges import check_range, known_values
 from functorch_lite.nn.reduction import (
     as_loss,
@@ -46,6 +46,7 @@ def cross_entropy(
     ignore_index: int = -100,
     weight: Array | None = None,
     label_smoothing: float = 0.0,
+    axis: int | None = None,
 ) -> Array:
     """Minus the log-probability of the target classes.
 
@@ -60,6 +61,8 @@ def cross_entropy(
         weight: f[classes], a factor for each class; with class indices the mean is divided by the
             weights of the targets.
         label_smoothing: the share of the uniform distribution in the target, from 0 to 1.
+        axis: the axis of the classes; by default 1 as in PyTorch, and 0 for one example. It is -1
+            for sequences f[batch, time, classes].
 
     Returns:
         f[], or an array like ``target`` for "none" (without the classes of probabilities).
@@ -71,6 +74,7 @@ def cross_entropy(
             are clamped, negative ones to the first class.
         DtypeError: ``logits`` are not floating, or ``target`` holds no integers where it should.
         ValueError: another ``reduction``, or ``label_smoothing`` outside [0, 1].
+        AxisError: ``axis`` is outside the dimensions.
 
     >>> float(cross_entropy(fnp.asarray([[0.0, 0.0]]), fnp.asarray([1]))).__round__(4)
     0.6931
@@ -85,14 +89,15 @@ def cross_entropy(
         raise ValueError(
             f"nn.{name}: expected label_smoothing between 0 and 1; got {label_smoothing}."
         )
-    logits, target = as_float(name, logits, "logits"), fnp.asarray(target)
-    smoothing = float(label_smoothing)
+    logits, target = as_float(name, logits, "logits"), as_array(name, target, "target")
+    smoothing, at = float(label_smoothing), _axis(name, logits, axis)
     if logits.ndim and target.shape == logits.shape and target.dtype.kind not in "iub":
-        weight = _class_weight(name, weight, logits.shape[_axis(logits)])
+        target = as_float(name, target, "target")
+        weight = _class_weight(name, weight, logits.shape[at])
         return _by_probabilities(
-            logits, target, weight, axis=_axis(logits), reduction=reduction, smoothing=smoothing
+            logits, target, weight, axis=at, reduction=reduction, smoothing=smoothing
         )
-    return _by_indices(name, logits, target, weight, reduction, ignore_index, smoothing)
+    return _by_indices(name, logits, target, weight, reduction, ignore_index, smoothing, at)
 
 
 def nll_loss(
@@ -101,6 +106,7 @@ def nll_loss(
     reduction: str = "mean",
     ignore_index: int = -100,
     weight: Array | None = None,
+    axis: int | None = None,
 ) -> Array:
     """Minus the entry of each target class: :func:`cross_entropy` after :func:`log_softmax`.
 
@@ -110,6 +116,7 @@ def nll_loss(
         reduction: "mean", "sum" or "none" over the examples.
         ignore_index: a target that stands for no class; it does not count.
         weight: f[classes], a factor for each class; the mean is divided by those of the targets.
+        axis: the axis of the classes, as in :func:`cross_entropy`.
 
     Returns:
         f[], or an array like ``target`` for "none".
@@ -127,11 +134,20 @@ def nll_loss(
     """
     check_reduction("nll_loss", reduction)
     x = as_float("nll_loss", log_probabilities, "log_probabilities")
-    return _by_indices("nll_loss", x, fnp.asarray(target), weight, reduction, ignore_index, 0.0)
+    y, at = as_array("nll_loss", target, "target"), _axis("nll_loss", x, axis)
+    return _by_indices("nll_loss", x, y, weight, reduction, ignore_index, 0.0, at)
 
 
-def _axis(logits: Array) -> int:
-    return 1 if logits.ndim > 1 else 0
+def _axis(name: str, logits: Array, axis: int | None) -> int:
+    """The axis of the classes, counted from the front."""
+    if axis is None:
+        return 1 if logits.ndim > 1 else 0
+    if not -logits.ndim <= axis < logits.ndim:
+        raise AxisError(
+            f"nn.{name}: expected axis to be one of the {logits.ndim} axes of shape "
+            f"{tuple(logits.shape)}; got {axis}. Remedy: axis=-1, the last one."
+        )
+    return axis % logits.ndim
 
 
 def _class_weight(name: str, weight: Any, classes: int) -> Array | None:
@@ -147,15 +163,18 @@ def _class_weight(name: str, weight: Any, classes: int) -> Array | None:
 
 
 def _by_indices(
-    name: str, x: Array, target: Array, weight: Any, reduction: str, ignore: int, smoothing: float
-) -> Array:
-    axis = _axis(x)
+    name: str, x: Array, target: Array, weight: Any, reduction: str, ignore: int,
+    smoothing: float, axis: int,
+) -> Array:  # fmt: skip
     what = "logits" if name == "cross_entropy" else "log_probabilities"
     if not x.ndim or tuple(target.shape) != x.shape[:axis] + x.shape[axis + 1 :]:
+        remedy = "indices without an axis of classes, or floating probabilities with one"
+        if x.ndim > 2 and tuple(target.shape) == tuple(x.shape[:-1]):
+            remedy = "axis=-1, if the classes come last"
         raise ShapeError(
-            f"nn.{name}: expected {what} [batch, classes, ...] and target [batch, ...]; "
-            f"got {what} {tuple(x.shape)} and target {tuple(target.shape)}. Remedy: indices "
-            "without an axis of classes, or floating probabilities with one."
+            f"nn.{name}: expected {what} [batch, classes, ...] and target [batch, ...], with "
+            f"the classes on axis {axis}; got {what} {tuple(x.shape)} and target "
+            f"{tuple(target.shape)}. Remedy: {remedy}."
         )
     if target.dtype.kind not in "iu":
         raise DtypeError(

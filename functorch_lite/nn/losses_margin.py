@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError
 from functorch_lite.nn.activations_piecewise import relu
-from functorch_lite.nn.checks import as_float
+from functorch_lite.nn.checks import as_array, as_float
 from functorch_lite.nn.ranges import check_range, known_values
 from functorch_lite.nn.reduction import (
     as_loss,
@@ -168,7 +168,7 @@ def cosine_embedding_loss(
     name = "cosine_embedding_loss"
     check_reduction(name, reduction)
     x1, x2 = real_operands(name, x1=x1, x2=x2)
-    y = fnp.asarray(target)
+    y = as_array(name, target, "target")
     if not 1 <= x1.ndim <= 2 or tuple(y.shape) != tuple(x1.shape[:-1]):
         raise ShapeError(
             f"nn.{name}: expected x1 and x2 [batch, size] with target [batch], or [size] with "
@@ -284,10 +284,11 @@ def _triplet(
         raise ValueError(f"nn.{name}: expected a positive margin; got {margin}.")
     names = ("anchor", "positive", "negative")
     a, p, n = (as_float(name, x, what) for x, what in zip(operands, names, strict=True))
-    if not a.ndim == p.ndim == n.ndim:
+    if not a.ndim == p.ndim == n.ndim or not a.ndim:
         shapes = ", ".join(str(tuple(x.shape)) for x in (a, p, n))
         raise ShapeError(
-            f"nn.{name}: expected anchor, positive and negative of one rank; got {shapes}."
+            f"nn.{name}: expected anchor, positive and negative of one rank, [..., size]; got "
+            f"{shapes}. Remedy: x[None] adds an axis in front."
         )
     near, far = distance(a, p), distance(a, n)
     if swap:
@@ -307,7 +308,7 @@ def _rows(name: str, x: Any) -> Array:
 
 
 def _integers(name: str, target: Any) -> Array:
-    target = fnp.asarray(target)
+    target = as_array(name, target, "target")
     if target.dtype.kind not in "iu":
         raise DtypeError(
             f"nn.{name}: expected integer class indices as target; got {target.dtype.name}. "

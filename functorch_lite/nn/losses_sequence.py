@@ -9,7 +9,7 @@ import numpy as np
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.nn.checks import as_float, wide
+from functorch_lite.nn.checks import as_array, as_float, wide
 from functorch_lite.nn.ranges import check_range, known_values
 from functorch_lite.nn.reduction import check_reduction, reduced
 
@@ -94,7 +94,7 @@ def ctc_loss(
 
 # -------------------------------------------------------------------------------------- arguments
 def _integers(what: str, value: Any) -> Array:
-    value = fnp.asarray(value)
+    value = as_array("ctc_loss", value, what)
     if value.dtype.kind not in "iu":
         raise DtypeError(
             f"nn.ctc_loss: expected {what} to hold integers; got {value.dtype.name}. "

@@ -76,7 +76,7 @@ def LSTM(
 
     The state of a sequence is data, not layer state (see ``functorch_lite.nn.layer``): every call
     starts from zeros, or from the ``carry`` that it is given.  For the state after the last step
-    call :func:`lstm` with the same parameters.
+    call :func:`lstm` with the same parameters; :func:`zero_carry` makes the zeros.
 
     Parameters, for layer k: ``weight_ih_l{k}`` f32[4 hidden, in], ``weight_hh_l{k}``
     f32[4 hidden, hidden], ``bias_ih_l{k}`` and ``bias_hh_l{k}`` f32[4 hidden], uniform over
@@ -108,6 +108,15 @@ def LSTM(
     >>> layer = LSTM(3, 5, batch_first=True, bidirectional=True)
     >>> layer.apply(layer.init(fl.random.key(0)), fl.numpy.ones((2, 7, 3))).shape
     (2, 7, 10)
+
+    A sequence goes on where it was left, without and with the last state:
+
+    >>> layer = LSTM(3, 5)
+    >>> params = layer.init(fl.random.key(0))
+    >>> out, carry = lstm(params, fl.numpy.ones((7, 2, 3)))
+    >>> more, carry = lstm(params, fl.numpy.ones((4, 2, 3)), carry)
+    >>> layer.apply(params, fl.numpy.ones((4, 2, 3)), carry).shape
+    (4, 2, 5)
 
     Source: ``torch.nn.LSTM``.
     """

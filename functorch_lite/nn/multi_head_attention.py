@@ -132,10 +132,11 @@ def MultiHeadAttention(
             k, v = (fnp.pad(x, ((0, 0), (0, 1), (0, 0))) for x in (k, v))
         if mask is not None and k.shape[1] > other:
             mask = fnp.pad(mask, ((0, 0), (0, 0), (0, 0), (0, k.shape[1] - other)))
+        size = embed_dim // num_heads
         q, k, v = (
-            fnp.swapaxes(x.reshape(batch, x.shape[1], num_heads, -1), 1, 2) for x in (q, k, v)
+            fnp.swapaxes(x.reshape(batch, x.shape[1], num_heads, size), 1, 2) for x in (q, k, v)
         )
-        scale = 1 / math.sqrt(max(embed_dim // num_heads, 1))
+        scale = 1 / math.sqrt(max(size, 1))
         weights = attention_weights(q, k, mask, causal=False, scale=scale)
         if train and dropout > 0:
             weights = drop(weights, dropout, training_key(name, key))

@@ -12,7 +12,7 @@ from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.padding import pad
 
 __all__ = [
@@ -57,7 +57,7 @@ def _layer(name: str, count: int, padding: Padding, mode: str, value: float = 0.
             )
         return pad(x, sides, mode, value)
 
-    return Layer(lambda key: (), apply, shown)
+    return Layer(without_params, apply, shown)
 
 
 # ---------------------------------------------------------------------------------------- one value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -140,7 +140,7 @@ def PixelShuffle(upscale_factor: int) -> Layer:
     def apply(params: Any, x: Array) -> Array:
         return pixel_shuffle(x, upscale_factor)
 
-    return Layer(lambda key: (), apply, f"PixelShuffle({upscale_factor})")
+    return Layer(without_params, apply, f"PixelShuffle({upscale_factor})")
 
 
 def PixelUnshuffle(downscale_factor: int) -> Layer:
@@ -155,7 +155,7 @@ def PixelUnshuffle(downscale_factor: int) -> Layer:
     def apply(params: Any, x: Array) -> Array:
         return pixel_unshuffle(x, downscale_factor)
 
-    return Layer(lambda key: (), apply, f"PixelUnshuffle({downscale_factor})")
+    return Layer(without_params, apply, f"PixelUnshuffle({downscale_factor})")
 
 
 def ChannelShuffle(groups: int) -> Layer:
@@ -170,4 +170,4 @@ def ChannelShuffle(groups: int) -> Layer:
     def apply(params: Any, x: Array) -> Array:
         return channel_shuffle(x, groups)
 
-    return Layer(lambda key: (), apply, f"ChannelShuffle({groups})")
+    return Layer(without_params, apply, f"ChannelShuffle({groups})")

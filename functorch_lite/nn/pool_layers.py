@@ -17,7 +17,7 @@ from functorch_lite.nn.adaptive_pool import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.pool import (
     avg_pool1d,
     avg_pool2d,
@@ -61,7 +61,7 @@ def _layer(function: Callable[..., Any], name: str, main: Any, settings: dict[st
     def apply(params: Any, x: Any) -> Any:
         return function(x, *main, **settings)
 
-    return Layer(lambda key: (), apply, f"{name}({', '.join(shown)})")
+    return Layer(without_params, apply, f"{name}({', '.join(shown)})")
 
 
 # -------------------------------------------------------------------------------------- max pooling

@@ -10,7 +10,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.checks import as_float, check_probability, training_key
 from functorch_lite.nn.dropout import dropout as drop
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -84,4 +84,4 @@ def PositionalEncoding(size: int, dropout: float = 0.0, batch_first: bool = Fals
         x = x + (positions if along == x.ndim - 2 else positions[:, None])
         return drop(x, dropout, training_key(name, key)) if train and dropout > 0 else x
 
-    return Layer(lambda key: (), apply, name)
+    return Layer(without_params, apply, name)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from functorch_lite import lax, random
 from functorch_lite import numpy as fnp
-from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError
+from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError, TreeError
 from functorch_lite.nn import initializers
-from functorch_lite.nn.checks import as_float, check_probability, training_key, widest
+from functorch_lite.nn.checks import as_float, check_probability, check_vector, training_key, widest
 from functorch_lite.nn.dropout import dropout as drop
 from functorch_lite.nn.layer import Layer
 from functorch_lite.nn.linear import linear
@@ -20,7 +20,7 @@ from functorch_lite.nn.ranges import known_values
 if TYPE_CHECKING:
     from functorch_lite import Array
 
-__all__ = ["initial_values", "make_layer", "run", "shapes_of"]
+__all__ = ["initial_values", "make_layer", "run", "shapes_of", "zero_carry"]
 
 Carry = tuple[Any, ...]
 Step = Callable[[dict[str, Any], Any, Carry], Carry]
@@ -67,6 +67,48 @@ def initial_values(key: Any, shapes: dict[str, tuple[int, ...]], hidden_size: in
     keys = random.split(key, max(len(shapes), 1))
     draw = initializers.uniform(-limit, limit)
     return {name: draw(keys[i], shape) for i, (name, shape) in enumerate(shapes.items())}
+
+
+def zero_carry(params: dict[str, Any], batch: int | tuple[int, ...] = ()) -> Any:
+    """The state of zeros from which a recurrent network starts, for loops that hold it.
+
+    Args:
+        params: of an LSTM, a GRU or an RNN, or of one of their cells.
+        batch: the sizes of the batch, none by default.
+
+    Returns:
+        What ``lstm``, ``gru`` and ``rnn`` take as ``carry`` and return after their outputs, in the
+        dtype of the parameters: ``(h, c)`` for an LSTM, h otherwise, f[layers * directions, *batch,
+        size] each; for cells f[*batch, size].
+
+    Raises:
+        TreeError: ``params`` are not those of a recurrent network.
+
+    >>> import functorch_lite as fl
+    >>> params = fl.nn.GRU(3, 5).init(random.key(0))
+    >>> def step(h, x):
+    ...     out, h = fl.nn.gru(params, x[None], h)
+    ...     return h, out[0]
+    >>> h, outs = lax.scan(step, zero_carry(params, 2), fnp.ones((7, 2, 3)))
+    >>> h.shape, outs.shape
+    ((1, 2, 5), (7, 2, 5))
+    """
+    heads = [p for p in params if p.startswith("weight_hh")] if isinstance(params, dict) else []
+    if not heads:
+        got = ", ".join(map(repr, params)) if isinstance(params, dict) else type(params).__name__
+        raise TreeError(
+            f"nn.zero_carry: expected the parameters of an LSTM, a GRU, an RNN or a cell; got "
+            f"{got or 'none'}. Remedy: params = layer.init(key)."
+        )
+    rows, out = params[heads[0]].shape
+    projection = params.get(heads[0].replace("_hh", "_hr"))
+    hidden = out if projection is None else projection.shape[1]
+    lead = (batch,) if hasattr(batch, "__index__") else tuple(batch)
+    if heads != ["weight_hh"]:
+        lead = (len(heads), *lead)
+    dtype = widest(*params.values())
+    h = fnp.zeros((*lead, out), dtype)
+    return (h, fnp.zeros((*lead, hidden), dtype)) if rows == 4 * hidden else h
 
 
 # --------------------------------------------------------------------------------------- running
@@ -221,7 +263,9 @@ def make_layer(
         key: Any = None, train: bool = False,
     ) -> Array:  # fmt: skip
         # A missing bias would be none, a missing layer would not run.
-        params = {name: params[name] for name in shapes}
+        params = {part: params[part] for part in shapes}
+        for part, shape in shapes.items():
+            check_vector(name, part, params[part], shape)
         p = dropout if train else 0.0
         return function(name, params, x, carry, lengths=lengths, dropout=p, key=key, **settings)[0]
 

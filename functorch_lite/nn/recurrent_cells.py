@@ -8,7 +8,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.activations import sigmoid
 from functorch_lite.nn.activations_piecewise import relu
-from functorch_lite.nn.checks import as_float, widest
+from functorch_lite.nn.checks import as_float, check_vector, widest
 from functorch_lite.nn.layer import Layer
 from functorch_lite.nn.linear import linear
 from functorch_lite.nn.recurrent import initial_values
@@ -191,6 +191,8 @@ def _cell(
         return initial_values(key, shapes, hidden_size)
 
     def apply(params: dict[str, Array], x: Array, carry: Any = None) -> Any:
+        for part, size in shapes.items():
+            check_vector(name, part, params[part], size)
         x = as_float(name, x)
         if not x.ndim or x.shape[-1] != input_size:
             raise ShapeError(

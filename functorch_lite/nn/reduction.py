@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.nn.checks import as_float
+from functorch_lite.nn.checks import as_array, as_float
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -120,7 +120,7 @@ def real_operands(name: str, **operands: Any) -> list[Array]:
     found = [as_float(name, value, first)]
     shape = tuple(found[0].shape)
     for argument, value in others:
-        array = fnp.asarray(value)
+        array = as_array(name, value, argument)
         if array.dtype.kind == "c":
             raise DtypeError(
                 f"nn.{name}: expected {argument} to hold real numbers; got {array.dtype.name}. "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError
 from functorch_lite.nn.chain import chain
-from functorch_lite.nn.layer import Layer, as_layer
+from functorch_lite.nn.layer import Layer, as_layer, without_params
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -27,7 +27,7 @@ def Identity() -> Layer:
 
     Source: ``torch.nn.Identity``.
     """
-    return Layer(lambda key: (), lambda params, x: x, "Identity()")
+    return Layer(without_params, lambda params, x: x, "Identity()")
 
 
 def residual(*layers: Layer | Callable[[Any], Any]) -> Layer:

@@ -34,7 +34,14 @@ def softmax(x: Array, axis: Axes = -1) -> Array:
 
     Source: ``jax.nn.softmax``.
     """
-    return _softmax(x, axis=axis)
+    x = fnp.asarray(x)
+    return _softmax(x, axis=axis) if x.size else _checked(x, axis)
+
+
+def _checked(x: Array, axis: Axes) -> Array:
+    """An array without elements, which has no largest one, if it has the axes."""
+    fnp.sum(x, axis=axis)
+    return x
 
 
 def _softmax_of(x: Array, *, axis: Axes) -> Array:
@@ -64,7 +71,7 @@ def softmin(x: Array, axis: Axes = -1) -> Array:
 
     Source: ``torch.nn.functional.softmin``.
     """
-    return _softmax(-x, axis=axis)
+    return softmax(-x, axis)
 
 
 def log_softmax(x: Array, axis: Axes = -1) -> Array:
@@ -85,7 +92,8 @@ def log_softmax(x: Array, axis: Axes = -1) -> Array:
 
     Source: ``jax.nn.log_softmax``.
     """
-    return _log_softmax(x, axis=axis)
+    x = fnp.asarray(x)
+    return _log_softmax(x, axis=axis) if x.size else _checked(x, axis)
 
 
 def _log_softmax_of(x: Array, *, axis: Axes) -> Array:

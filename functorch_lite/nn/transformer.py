@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from functorch_lite import random, tree
+from functorch_lite.errors import ShapeError
 from functorch_lite.nn import initializers
 from functorch_lite.nn.activations import gelu
 from functorch_lite.nn.activations_piecewise import relu
@@ -257,7 +258,7 @@ def TransformerEncoder(encoder_layer: Layer, num_layers: int, norm: Layer | None
     Source: ``torch.nn.TransformerEncoder``.
     """
     name = f"TransformerEncoder({encoder_layer.name}, {num_layers})"
-    run = _stack(encoder_layer, num_layers, norm)
+    run = _stack(name, encoder_layer, num_layers, norm)
 
     def apply(
         params: dict[str, Any], src: Array, *, mask: Array | None = None,
@@ -290,7 +291,7 @@ def TransformerDecoder(decoder_layer: Layer, num_layers: int, norm: Layer | None
     Source: ``torch.nn.TransformerDecoder``.
     """
     name = f"TransformerDecoder({decoder_layer.name}, {num_layers})"
-    run = _stack(decoder_layer, num_layers, norm)
+    run = _stack(name, decoder_layer, num_layers, norm)
 
     def apply(
         params: dict[str, Any], tgt: Array, memory: Array, *, tgt_mask: Array | None = None,
@@ -318,12 +319,19 @@ def _init_stack(layer: Layer, count: int, norm: Layer | None) -> Callable[[Any],
     return init
 
 
-def _stack(layer: Layer, count: int, norm: Layer | None) -> Callable[..., Array]:
+def _stack(name: str, layer: Layer, count: int, norm: Layer | None) -> Callable[..., Array]:
     def run(
         params: dict[str, Any], x: Array, others: tuple[Any, ...], key: Any, train: bool,
         **options: Any,
     ) -> Array:  # fmt: skip
-        keys = random.split(key, count) if train and key is not None else None
+        if len(params["layers"]) != count:
+            raise ShapeError(
+                f"nn.{name}: expected the parameters of {count} layers; got those of "
+                f"{len(params['layers'])}. Remedy: params = layer.init(key)."
+            )
+        keys = None
+        if train and key is not None:
+            keys = random.split(training_key(name, key), count)
         for i, own in enumerate(params["layers"]):
             k = None if keys is None else keys[i]
             x = layer.apply(own, x, *others, key=k, train=train, **options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import AxisError, ShapeError
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -71,4 +71,4 @@ def Unflatten(axis: int, sizes: Sequence[int]) -> Layer:
     def apply(params: Any, x: Array) -> Array:
         return unflatten(x, axis, shown)
 
-    return Layer(lambda key: (), apply, f"Unflatten({axis}, {shown})")
+    return Layer(without_params, apply, f"Unflatten({axis}, {shown})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.ranges import check_range
 from functorch_lite.nn.sizes import per_dimension
 
@@ -72,7 +72,7 @@ def _unpool(
     total, lead = math.prod(outs), x.shape[:-count]
     check_range(indices, total, f"nn.{name}: an output of {outs} takes indices", "give output_size")
     rows = math.prod(lead)
-    at = fnp.clip(indices, 0, max(total - 1, 0)).reshape(rows, -1)
+    at = fnp.clip(indices, 0, max(total - 1, 0)).reshape(rows, math.prod(x.shape[-count:]))
     flat = fnp.zeros((rows, total), x.dtype)
     flat = flat.at[fnp.arange(rows)[:, None], at].set(x.reshape(at.shape))
     return flat.reshape(*lead, *outs)
@@ -157,7 +157,7 @@ def _layer(count: int, kernel_size: Size, stride: Size | None, padding: Size) ->
         out, indices = x
         return _unpool(name, count, out, indices, kernel_size, stride, padding, output_size)
 
-    return Layer(lambda key: (), apply, f"{name}({kernel_size}, {stride}, {padding})")
+    return Layer(without_params, apply, f"{name}({kernel_size}, {stride}, {padding})")
 
 
 def MaxUnpool1d(kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Layer:

@@ -14,7 +14,7 @@ from functorch_lite.nn.adaptive_pool import (
     adaptive_avg_pool3d,
 )
 from functorch_lite.nn.checks import as_float, wide
-from functorch_lite.nn.layer import Layer
+from functorch_lite.nn.layer import Layer, without_params
 from functorch_lite.nn.resize import picked, resized, sizes_of
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def Upsample(
         return interpolate(x, size, scale_factor, mode, align_corners, recompute_scale_factor)
 
     shown = f"size={size}" if scale_factor is None else f"scale_factor={scale_factor}"
-    return Layer(lambda key: (), apply, f"Upsample({shown}, mode={mode!r})")
+    return Layer(without_params, apply, f"Upsample({shown}, mode={mode!r})")
 
 
 def UpsamplingNearest2d(size: Sizes | None = None, scale_factor: Factors | None = None) -> Layer:

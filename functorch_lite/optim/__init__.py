@@ -16,6 +16,14 @@ protocol, ``functorch_lite.optim.schedules`` has learning rates that depend on t
 >>> params, state = update(grads, init(params), params)
 >>> params["w"]
 Array([0., 0.], dtype=float32)
+
+The learning rate of the next update, to be logged, is the schedule at ``state["step"]``:
+
+>>> rate = fl.optim.schedules.exponential(0.5, 0.5)
+>>> init, update = fl.optim.sgd(rate)
+>>> params, state = update(grads, init(params), params)
+>>> float(rate(state["step"]))
+0.25
 """
 
 from functorch_lite.optim import schedules

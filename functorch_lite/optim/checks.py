@@ -12,6 +12,7 @@ from functorch_lite.errors import DtypeError, ShapeError, TreeError
 __all__ = [
     "check_betas",
     "check_flags",
+    "check_grads",
     "check_params",
     "check_settings",
     "check_state",
@@ -101,6 +102,22 @@ def check_params(name: str, params: Any, *, real_only: bool = False) -> None:
         )
 
 
+def check_grads(name: str, grads: Sequence[Any], params: Any) -> None:
+    """Raise DtypeError for gradients that cannot be those of their parameters.
+
+    >>> import functorch_lite as fl
+    >>> check_grads("sgd", [fl.numpy.ones(2)], [fl.numpy.zeros(2)])
+    """
+    for (path, param), grad in zip(tree.leaves_with_path(params), grads, strict=True):
+        kind = grad.dtype.kind
+        if kind in "iub" or (kind == "c" and param.dtype.kind != "c"):
+            wanted = "complex or real" if param.dtype.kind == "c" else "real"
+            raise DtypeError(
+                f"optim.{name}: expected {wanted} floating-point grads; got {grad.dtype.name} at "
+                f"grads{tree.path_str(path)}. Remedy: grads = fl.grad(loss)(params)."
+            )
+
+
 def check_state(name: str, keys: Sequence[str], grads: Any, state: Any, params: Any) -> None:
     """Raise TreeError unless the state is where it belongs and has its keys."""
     wanted = set(keys)
@@ -140,9 +157,15 @@ def matching_leaves(
     if given_structure != structure:
         raise TreeError(
             f"optim.{name}: expected {what} of the structure of params, {structure}; "
-            f"got {given_structure}."
+            f"got {given_structure}. Remedy: {_remedy(what, given)}."
         )
     for (path, param), leaf in zip(tree.leaves_with_path(params), leaves, strict=True):
+        for one, where in ((leaf, what), (param, "params")):
+            if not hasattr(one, "dtype"):
+                raise DtypeError(
+                    f"optim.{name}: expected {where} of arrays; got {type(one).__name__} at "
+                    f"{where}{tree.path_str(path)}. Remedy: fl.tree.map(fl.numpy.asarray, {where})."
+                )
         shape = tuple(param.shape)
         wanted = shape if shape_of is None else shape_of(shape)
         if tuple(leaf.shape) != wanted:
@@ -150,6 +173,17 @@ def matching_leaves(
             like = "" if wanted == shape else f", which asks for {wanted}"
             raise ShapeError(
                 f"optim.{name}: expected {what} of the shapes of params; params{where} is "
-                f"{shape}{like}, {what}{where} {tuple(leaf.shape)}."
+                f"{shape}{like}, {what}{where} {tuple(leaf.shape)}. Remedy: "
+                f"{_remedy(what, given)}."
             )
     return leaves
+
+
+def _remedy(what: str, given: Any) -> str:
+    if what != "grads":
+        return "state = optimizer.init(params), anew for other parameters"
+    if callable(given):
+        return "grads = fl.grad(loss)(params)"
+    if isinstance(given, tuple) and len(given) == 2:
+        return "loss, grads = fl.value_and_grad(loss_fn)(params)"
+    return "grads = fl.grad(loss)(params), of the same parameters"

@@ -175,7 +175,7 @@ def _check_same(name: str, grads: Any, params: Any) -> None:
     if tree.structure(grads) != tree.structure(params):
         raise TreeError(
             f"optim.{name}: expected grads of the structure of params, {tree.structure(params)}; "
-            f"got {tree.structure(grads)}."
+            f"got {tree.structure(grads)}. Remedy: grads = fl.grad(loss)(params)."
         )
 
 

@@ -38,7 +38,8 @@ def lbfgs(
     It is pure and made of ``while_loop``s: one update with all its iterations is one compiled
     program under ``jit(lambda state, params: optimizer.update(value_and_grad(loss), state,
     params))``, and ``vmap`` runs an ensemble.  Nothing is evaluated after the last iteration, as in
-    PyTorch: ``state["prev_loss"]`` is the loss before it.
+    PyTorch: ``state["loss"]`` is the last one evaluated, with a line search that of the new
+    parameters; ``state["prev_loss"]`` is the one before the last iteration.
 
     Args:
         lr: the first step size tried, and the step without line search; a number or a schedule.
@@ -54,8 +55,9 @@ def lbfgs(
     Returns:
         Optimizer; the state is a dict of arrays over all parameters in one vector: ``step`` (the
         updates), ``n_iter``, ``func_evals`` and ``pairs`` (i64[]: iterations, evaluations, pairs
-        ever remembered), ``d``, ``t``, ``H_diag``, ``prev_flat_grad``, ``prev_loss``, and
-        ``old_dirs``, ``old_stps`` and ``ro``, in which pair i is in row ``i % history_size``.
+        ever remembered), ``d``, ``t``, ``H_diag``, ``prev_flat_grad``, ``prev_loss``,
+        ``loss`` (infinite before the first update), and ``old_dirs``, ``old_stps`` and ``ro``, in
+        which pair i is in row ``i % history_size``.
 
     Raises:
         ValueError: a setting out of its range, or another line search.
@@ -105,6 +107,7 @@ def lbfgs(
             "H_diag": scalar + 1,
             "prev_flat_grad": zeros,
             "prev_loss": scalar,
+            "loss": scalar + fnp.inf,
             "old_dirs": history,
             "old_stps": history,
             "ro": fnp.zeros(history_size, zeros.dtype),
@@ -214,14 +217,14 @@ def lbfgs(
             }
 
         carry = lax.while_loop(goes_on, iterate, carry)
-        return _like(carry["x"], params), carry["state"]
+        return _like(carry["x"], params), {**carry["state"], "loss": carry["loss"]}
 
     return Optimizer(init, update, "lbfgs")
 
 
 _KEYS = (
     "step", "n_iter", "func_evals", "pairs", "d", "t", "H_diag", "prev_flat_grad", "prev_loss",
-    "old_dirs", "old_stps", "ro",
+    "loss", "old_dirs", "old_stps", "ro",
 )  # fmt: skip
 
 

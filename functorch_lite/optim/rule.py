@@ -39,6 +39,8 @@ updated in float32 and rounded once at the end, and complex ones as pairs of rea
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -47,7 +49,7 @@ import numpy as np
 
 from functorch_lite import lax, tree
 from functorch_lite import numpy as fnp
-from functorch_lite.optim.checks import check_params, check_state, matching_leaves
+from functorch_lite.optim.checks import check_grads, check_params, check_state, matching_leaves
 
 if TYPE_CHECKING:
     from functorch_lite import Array
@@ -87,9 +89,20 @@ class Pair:
         update: Callable[[Any, Any, Any], tuple[Any, Any]],
         name: str,
     ) -> None:
-        self.init = init
-        self.update = lax.composite(update, f"optim.{name}")
         self.name = name
+        self.init = _named(f"optim.{name}.init", init, "state = optimizer.init(params)")
+        self.update = _named(
+            f"optim.{name}.update",
+            lax.composite(update, f"optim.{name}"),
+            "params, state = optimizer.update(grads, state, params)",
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: an optimiser holds nothing."""
+        raise TypeError(
+            f"optim.{self.name}: an optimiser is not called itself. Remedy: state = "
+            "optimizer.init(params), then params, state = optimizer.update(grads, state, params)."
+        )
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         yield self.init
@@ -133,6 +146,25 @@ class Transformation(Pair):
     """
 
     __slots__ = ()
+
+
+def _named(name: str, f: Callable[..., Any], remedy: str) -> Callable[..., Any]:
+    """The function, which says its name where arguments are missing or too many."""
+
+    @functools.wraps(f)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return f(*args, **kwargs)
+        except TypeError:
+            try:
+                inspect.signature(f).bind(*args, **kwargs)
+            except TypeError as problem:
+                unbound = str(problem)
+            else:
+                raise
+        raise TypeError(f"{name}: {unbound}. Remedy: {remedy}.")
+
+    return named
 
 
 def _no_slots(settings: Settings) -> dict[str, Callable[[Any, Settings], Any]]:
@@ -253,6 +285,7 @@ def optimizer_of(name: str, rule: Rule, settings: Settings) -> Optimizer:
         check_state(name, ("step", *shared_names, *slot_names), grads, state, params)
         leaves, structure = tree.flatten(params)
         grad_leaves = matching_leaves(name, "grads", grads, params, structure)
+        check_grads(name, grad_leaves, params)
         slot_leaves = {
             slot: matching_leaves(
                 name, f"state[{slot!r}]", state[slot], params, structure, _shape_of(rule, slot)
@@ -303,7 +336,7 @@ def scheduled(
     def update(grads: Any, state: dict[str, Any], params: Any) -> tuple[Any, dict[str, Any]]:
         check_state(name, ("step",), grads, state, params)
         _, structure = tree.flatten(params)
-        matching_leaves(name, "grads", grads, params, structure)
+        check_grads(name, matching_leaves(name, "grads", grads, params, structure), params)
         value = at_step(setting, state["step"])
         return change(grads, params, value), {"step": state["step"] + 1}
 

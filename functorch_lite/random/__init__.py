@@ -47,6 +47,7 @@ from functorch_lite.random.inverse import (
     weibull_min,
 )
 from functorch_lite.random.keys import PRNGKey, clone, fold_in, key, key_data, split, wrap_key_data
+from functorch_lite.random.like import like
 from functorch_lite.random.matrices import multivariate_normal, orthogonal
 from functorch_lite.random.normal import normal, truncated_normal
 from functorch_lite.random.poisson import geometric, poisson
@@ -79,6 +80,7 @@ __all__ = [
     "key",
     "key_data",
     "laplace",
+    "like",
     "loggamma",
     "logistic",
     "lognormal",

@@ -259,8 +259,14 @@ def check_key(name: str, key: Any) -> None:
 
 def as_shape(name: str, shape: Any) -> tuple[int, ...]:
     """A shape as a tuple of non-negative Python ints; one int stands for one dimension."""
-    sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    sizes = tuple(int(n.__index__()) for n in sizes)
+    try:
+        sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+        sizes = tuple(int(n.__index__()) for n in sizes)
+    except (TypeError, AttributeError):
+        raise TypeError(
+            f"{name}: expected a shape of integers; got {describe(shape)}. "
+            "Remedy: shape=(2, 3), for example; () for a scalar."
+        ) from None
     if any(n < 0 for n in sizes):
         raise ShapeError(f"{name}: expected a shape of non-negative sizes; got {sizes}.")
     return sizes
@@ -290,9 +296,16 @@ def _pair(words: Array) -> Array:
 
 
 def _integer_scalar(name: str, what: str, value: Any) -> Array:
-    array = fnp.asarray(value)
+    try:
+        array = fnp.asarray(value)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected an integer {what}; got {describe(value)}. Remedy: {what}=0, say."
+        ) from None
     if not is_integer(array.dtype):
-        raise DtypeError(f"{name}: expected an integer {what}; got {describe(value)}.")
+        raise DtypeError(
+            f"{name}: expected an integer {what}; got {describe(value)}. Remedy: {what}=0, say."
+        )
     if array.shape:
         raise ShapeError(
             f"{name}: expected a {what} of shape []; got {describe(array)}. "

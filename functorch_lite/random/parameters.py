@@ -70,7 +70,7 @@ def common_shape(name: str, shape: Any, **values: Any) -> tuple[int, ...]:
     """The shape asked for; for None the one that the parameters broadcast to."""
     if shape is not None:
         return as_shape(name, shape)
-    shapes = {what: tuple(fnp.asarray(value).shape) for what, value in values.items()}
+    shapes = {what: tuple(_array(name, what, value).shape) for what, value in values.items()}
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
@@ -105,8 +105,18 @@ def one_of(name: str, what: str, value: Any, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
+def _array(name: str, what: str, value: Any) -> Array:
+    try:
+        return fnp.asarray(value)
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected {what} to be a number or an array; got {describe(value)}. "
+            f"Remedy: {what} = fnp.asarray(...) of its numbers."
+        ) from None
+
+
 def _real(name: str, what: str, value: Any, dtype: np.dtype[Any]) -> Array:
-    value = value if isinstance(value, (bool, int, float)) else fnp.asarray(value)
+    value = value if isinstance(value, (bool, int, float)) else _array(name, what, value)
     if isinstance(value, Array) and is_complex(value.dtype):
         raise DtypeError(
             f"{name}: expected a real {what}; got {describe(value)}. Remedy: take its real part."

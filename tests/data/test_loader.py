@@ -1,5 +1,7 @@
 """Loaders: what order, how many, and that a place is enough to go on exactly."""
 
+import functools
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 import functorch_lite.numpy as fnp
 from functorch_lite import data, errors, random
 from functorch_lite.training import checkpoint
+
+endless = functools.partial(data.loader, epochs=None)
 
 
 def values(feed):
@@ -75,7 +79,7 @@ def test_a_restored_loader_goes_on_exactly(size, batch_size, drop_last, shuffled
 
 
 def test_the_place_is_small_and_goes_through_a_checkpoint(tmp_path):
-    feed = data.loader(fnp.arange(100), 7, key=1, epochs=None)
+    feed = endless(fnp.arange(100), 7, key=1)
     for _ in range(20):
         next(feed)
     place = feed.state()
@@ -94,27 +98,27 @@ def test_an_empty_dataset():
     assert values(data.loader(empty, 2, key=0, epochs=3)) == []
     assert values(data.loader(np.ones(3), 2, epochs=0)) == []
     with pytest.raises(ValueError, match="at least one batch"):
-        data.loader(empty, 2, epochs=None)
+        endless(empty, 2)
     with pytest.raises(ValueError, match="at least one batch"):
-        data.loader(np.ones(3), 4, drop_last=True, epochs=None)
+        endless(np.ones(3), 4, drop_last=True)
 
 
-PLACE = data.loader(fnp.arange(6), 2, key=0, epochs=None).state()
+PLACE = endless(fnp.arange(6), 2, key=0).state()
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: data.loader(np.ones(3), 0, epochs=None), ValueError, "positive batch_size; got 0"),
-        (lambda: data.loader(np.ones(3), 1.5, epochs=None), TypeError, "int as batch_size"),
+        (lambda: endless(np.ones(3), 0), ValueError, "positive batch_size; got 0"),
+        (lambda: endless(np.ones(3), 1.5), TypeError, "int as batch_size"),
         (lambda: data.loader(np.ones(3), 1, epochs=-1), ValueError, "got -1"),
-        (lambda: data.loader((np.ones(3), np.ones(2)), 1, epochs=None), errors.ShapeError, "data.loader"),
-        (lambda: data.loader(fnp.arange(6), 2, key=0, epochs=None).restore(3), errors.TreeError, "got int"),
-        (lambda: data.loader(fnp.arange(6), 2, key=0, epochs=None).restore({}), errors.TreeError, "keys"),
-        (lambda: data.loader(fnp.arange(6), 2, epochs=None).restore(PLACE), errors.TreeError, "key None"),
-        (lambda: data.loader(fnp.arange(6), 2, key=1, epochs=None).restore(PLACE), errors.TreeError, "key"),
-        (lambda: data.loader(fnp.arange(7), 2, key=0, epochs=None).restore(PLACE), errors.TreeError, "size 7"),
-        (lambda: data.loader(fnp.arange(6), 2, key=0, epochs=None).restore({**PLACE, "batch": 3}),
+        (lambda: endless((np.ones(3), np.ones(2)), 1), errors.ShapeError, "data.loader"),
+        (lambda: endless(fnp.arange(6), 2, key=0).restore(3), errors.TreeError, "got int"),
+        (lambda: endless(fnp.arange(6), 2, key=0).restore({}), errors.TreeError, "keys"),
+        (lambda: endless(fnp.arange(6), 2).restore(PLACE), errors.TreeError, "key None"),
+        (lambda: endless(fnp.arange(6), 2, key=1).restore(PLACE), errors.TreeError, "key"),
+        (lambda: endless(fnp.arange(7), 2, key=0).restore(PLACE), errors.TreeError, "size 7"),
+        (lambda: endless(fnp.arange(6), 2, key=0).restore({**PLACE, "batch": 3}),
          errors.TreeError, "batch 3"),
     ],
 )  # fmt: skip
@@ -154,7 +158,7 @@ def test_mapped_examples_are_those_of_a_loop():
 def test_dtypes_are_kept(dtype):
     x = fnp.ones((4, 1), dtype)
     assert data.dataset(x)[1].dtype == x.dtype
-    assert next(data.loader(x, 2, key=0, epochs=None)).dtype == x.dtype
+    assert next(endless(x, 2, key=0)).dtype == x.dtype
 
 
 @pytest.mark.parametrize(

@@ -258,3 +258,48 @@ def lstm(*args, **kwargs):
 def test_messages(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+def test_the_carry_of_zeros_is_the_default(batch):
+    x = fnp.ones((4, *batch, 3))
+    for layer, function in (
+        (nn.LSTM(3, 5, num_layers=2, bidirectional=True, proj_size=2), nn.lstm),
+        (nn.LSTM(3, 1), nn.lstm),
+        (nn.GRU(3, 1, bias=False), nn.gru),
+        (nn.RNN(3, 4, num_layers=2), nn.rnn),
+    ):
+        params = layer.init(KEY)
+        carry = nn.zero_carry(params, batch)
+        out, last = function(params, x)
+        assert tree.structure(carry) == tree.structure(last)
+        assert [v.shape for v in tree.leaves(carry)] == [v.shape for v in tree.leaves(last)]
+        np.testing.assert_array_equal(function(params, x, carry)[0], out)
+    for cell in (nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.RNNCell(3, 4)):
+        params = tree.map(lambda p: p.astype("float64"), cell.init(KEY))
+        carry = nn.zero_carry(params, batch)
+        assert all(part.dtype == "float64" for part in tree.leaves(carry))
+        for a, b in zip(
+            tree.leaves(cell.apply(params, x[0], carry)),
+            tree.leaves(cell.apply(params, x[0])),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_loop_over_single_steps_is_the_sequence():
+    params = nn.LSTM(3, 5, num_layers=2).init(KEY)
+    x = random.normal(KEY, (6, 2, 3))
+
+    def step(carry, row):
+        out, carry = nn.lstm(params, row[None], carry)
+        return carry, out[0]
+
+    last, outs = fl.lax.scan(step, nn.zero_carry(params, 2), x)
+    expected, carry = nn.lstm(params, x)
+    np.testing.assert_allclose(outs, expected, rtol=1e-6, atol=1e-6)
+    tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), last, carry)
+    with pytest.raises(errors.TreeError, match=r"^nn.zero_carry: .* got 'weight', 'bias'"):
+        nn.zero_carry(nn.Linear(2, 3).init(KEY))
+    with pytest.raises(errors.TreeError, match=r"got tuple\. Remedy"):
+        nn.zero_carry((params,))

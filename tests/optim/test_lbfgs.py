@@ -328,3 +328,16 @@ def test_the_line_search_meets_the_strong_wolfe_conditions(first):
 def test_messages(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_state_holds_the_last_loss():
+    def loss(x):
+        return ((x - 3) ** 2 * fnp.asarray([1.0, 10.0])).sum()
+
+    optimizer = optim.lbfgs(max_iter=3, line_search_fn="strong_wolfe")
+    x = fnp.zeros(2)
+    state = optimizer.init(x)
+    assert float(state["loss"]) == float("inf")
+    for _ in range(2):
+        x, state = fl.jit(lambda s, x: optimizer.update(fl.value_and_grad(loss), s, x))(state, x)
+        np.testing.assert_allclose(state["loss"], loss(x), rtol=1e-6, atol=1e-12)

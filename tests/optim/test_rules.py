@@ -442,3 +442,82 @@ def test_negative_settings_are_refused(name, setting, value):
 def test_messages(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# ------------------------------------------------------------------------------------- wrong calls
+WRONG_PARAMS = {"w": fnp.ones((2, 3)), "b": fnp.ones(3)}
+WRONG_CALLS = {
+    "no params": (lambda o, g, s, p: o.init(), TypeError, "missing a required argument: 'params'"),
+    "two arguments": (lambda o, g, s, p: o.update(g, s), TypeError, "missing a required argument"),
+    "called": (lambda o, g, s, p: o(p), TypeError, "an optimiser is not called itself"),
+    "state first": (
+        lambda o, g, s, p: o.update(s, g, p),
+        errors.TreeError,
+        "in the place of grads",
+    ),
+    "state last": (
+        lambda o, g, s, p: o.update(g, p, s),
+        errors.TreeError,
+        "in the place of params",
+    ),
+    "no state": (
+        lambda o, g, s, p: o.update(g, None, p),
+        errors.TreeError,
+        "got a NoneType. Remedy",
+    ),
+    "loss too": (
+        lambda o, g, s, p: o.update((fnp.ones(()), g), s, p),
+        errors.TreeError,
+        r"Remedy: loss, grads = fl.value_and_grad\(loss_fn\)",
+    ),
+    "a function": (
+        lambda o, g, s, p: o.update(sum, s, p),
+        errors.TreeError,
+        "Remedy: grads = fl.grad",
+    ),
+    "other grads": (
+        lambda o, g, s, p: o.update(g["w"], s, p),
+        errors.TreeError,
+        "structure of params",
+    ),
+    "transposed": (
+        lambda o, g, s, p: o.update({**g, "w": g["w"].T}, s, p),
+        errors.ShapeError,
+        r"grads\['w'\] \(3, 2\)",
+    ),
+    "floats": (
+        lambda o, g, s, p: o.update({"w": 1.0, "b": 2.0}, s, p),
+        errors.DtypeError,
+        r"got float at grads\['b",
+    ),
+    "integers": (
+        lambda o, g, s, p: o.update({**g, "b": g["b"].astype(int)}, s, p),
+        errors.DtypeError,
+        r"got int64 at grads\['b'\]. Remedy",
+    ),
+    "complex": (
+        lambda o, g, s, p: o.update({**g, "b": g["b"] * 1j}, s, p),
+        errors.DtypeError,
+        r"expected real floating-point grads; got complex64 at grads\['b'\]",
+    ),
+    "other params": (
+        lambda o, g, s, p: o.update(g["w"], s, p["w"]),
+        errors.TreeError,
+        r"Remedy: state = optimizer.init",
+    ),
+    "a key": (
+        lambda o, g, s, p: o.init(fl.random.key(0)),
+        errors.DtypeError,
+        "got uint32 at params",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_CALLS)
+@pytest.mark.parametrize("name", ["adam", "sgd", "muon", "adafactor", "rprop"])
+def test_wrong_calls_name_the_optimiser(name, wrong):
+    optimizer = getattr(optim, name)(*((0.1, 0.9) if name == "sgd" else (0.1,)))
+    params = {"w": fnp.ones((2, 3)), "b": fnp.ones((3, 1))} if name == "muon" else WRONG_PARAMS
+    call, error, message = WRONG_CALLS[wrong]
+    with pytest.raises(error, match=rf"^optim\.{name}\b.*{message}"):
+        call(optimizer, params, optimizer.init(params), params)

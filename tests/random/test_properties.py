@@ -6,7 +6,7 @@ from scipy import stats
 
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
-from functorch_lite import errors, random
+from functorch_lite import errors, random, tree
 
 KEY = random.key(1234)
 
@@ -164,3 +164,47 @@ def test_samples_are_differentiable_in_their_bounds():
 def test_messages(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_tree_of_samples_like_another():
+    values = {"a": fnp.zeros((2, 3)), "b": [fnp.zeros((), "float16"), fnp.zeros((0, 2), "float64")]}
+    drawn = random.like(random.key(1), values)
+    assert tree.structure(drawn) == tree.structure(values)
+    for sample, value in zip(tree.leaves(drawn), tree.leaves(values), strict=True):
+        assert (sample.shape, sample.dtype) == (value.shape, value.dtype)
+    keys = random.split(random.key(1), 3)
+    assert (drawn["a"] == random.normal(keys[0], (2, 3))).all()
+    shapes = fl.eval_shape(lambda: values)
+    again = fl.jit(lambda k: random.like(k, shapes, random.uniform))(random.key(1))
+    assert (again["a"] == random.uniform(keys[0], (2, 3))).all()
+    assert random.like(random.key(1), ()) == ()
+    assert random.like(random.key(1), [0.5])[0].shape == ()
+    many = fl.vmap(lambda k: random.like(k, values))(random.split(random.key(2), 4))
+    assert many["a"].shape == (4, 2, 3)
+    with pytest.raises(errors.DtypeError, match="expected a key"):
+        random.like(values, random.key(1))
+
+
+@pytest.mark.parametrize("shape", ["x", 2.5, (2, 2.5), (None,), [(2,)]])
+@pytest.mark.parametrize("draw", [random.normal, random.uniform, random.bits, random.gumbel])
+def test_a_shape_holds_integers(draw, shape):
+    message = rf"^random\.{draw.__name__}: expected a shape of integers; got .*Remedy: shape=\("
+    with pytest.raises(TypeError, match=message):
+        draw(random.key(0), shape)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda k: random.gamma(k, "x"), r"^random\.gamma: expected a to be a number"),
+        (lambda k: random.poisson(k, None), r"^random\.poisson: expected lam to be a number"),
+        (lambda k: random.beta(k, 1.0, {}), r"^random\.beta: expected b to be a number"),
+        (lambda k: random.key("a"), r"^random\.key: expected an integer seed; got"),
+        (lambda k: random.key(None), r"^random\.key: expected an integer seed; got"),
+        (lambda k: random.fold_in(k, "a"), r"^random\.fold_in: expected an integer data; got"),
+        (lambda k: random.split(k, 2.5), r"^random\.split: expected a shape of integers; got"),
+    ],
+)
+def test_what_is_no_number(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(random.key(0))
