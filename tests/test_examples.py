@@ -23,8 +23,8 @@ for library in ("sklearn", "matplotlib", "tqdm", "threadpoolctl"):
     pytest.importorskip(library)
 
 
-def run(name, *arguments):
-    command = [sys.executable, EXAMPLES / name, *arguments]
+def run(name, *arguments, way=()):
+    command = [sys.executable, *way, EXAMPLES / name, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
@@ -92,6 +92,47 @@ def test_a_missing_gpu_is_one_line_and_exit_status_2(name, tmp_path):
     assert len(done.stderr.splitlines()) == 1
     assert "cuda" in done.stderr
     assert done.stdout == ""
+
+
+# ----------------------------------------------------------------------------- PyTorch's own words
+def run_as_torch(name, *arguments):
+    """Run an example written for PyTorch on functorch_lite.torch."""
+    return run(name, *arguments, way=("-m", "functorch_lite.torch"))
+
+
+def test_torch_digits_learns_and_resumes(tmp_path):
+    done = run_as_torch("torch_digits.py", "--short", "--out", tmp_path)
+    assert accuracy_of(done) > 0.9
+    rows = [text.split() for text in done.stdout.splitlines() if text.startswith("epoch")]
+    assert [row[:2] for row in rows] == [["epoch", "1"], ["epoch", "2"], ["epoch", "3"]]
+    assert {path.name for path in tmp_path.iterdir()} == {"last.pt", "best.pt"}
+    done = run_as_torch("torch_digits.py", "--epochs", "4", "--resume", "--out", tmp_path)
+    assert accuracy_of(done) > 0.9
+    assert "resumed after epoch 3\nepoch  4" in done.stdout
+
+
+def test_torch_documents_walks_through():
+    done = run_as_torch("torch_documents.py", "--short")
+    assert done.returncode == 0, done.stderr
+    assert "shapes cannot be multiplied (16x1600 and 9216x128)" in done.stdout
+    assert "loss fell: True" in done.stdout
+    assert done.stdout.splitlines()[-1] == "all 12 stops made"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name, arguments", [("torch_digits.py", ["--out", "."]), ("torch_documents.py", [])]
+)
+def test_examples_for_torch_print_what_pytorch_prints(name, arguments, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    found, expected = (way(name, "--short", *arguments) for way in (run_as_torch, run))
+    assert found.returncode == expected.returncode == 0, found.stderr + expected.stderr
+    number = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
+    texts = [number.sub("#", done.stdout) for done in (found, expected)]
+    assert texts[0] == texts[1]
+    values = [[float(x) for x in number.findall(done.stdout)] for done in (found, expected)]
+    assert values[0] == pytest.approx(values[1], rel=5e-3, abs=5e-3)
 
 
 # ------------------------------------------------------------------------------- one picture each

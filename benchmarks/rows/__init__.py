@@ -20,6 +20,7 @@ from benchmarks.rows import (
     regressions,
     scaling,
     shim,
+    shim_networks,
 )
 
 __all__ = ["ROWS", "chosen", "step_row"]
@@ -34,6 +35,7 @@ ROWS: tuple[Row, ...] = (
     *scaling.ROWS,
     *contractions.ROWS,
     *shim.ROWS,
+    *shim_networks.ROWS,
     *process.ROWS,
 )
 
