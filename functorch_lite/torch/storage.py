@@ -150,8 +150,8 @@ class TypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """False: no other process sees it."""
-        return False
+        """Whether other processes may see it."""
+        return self._untyped_storage.is_shared()
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> str:
         """The name of its legacy class."""
@@ -248,8 +248,8 @@ def storage_type(self: Tensor) -> type:
 
 @method()
 def is_shared(self: Tensor) -> bool:
-    """False: no other process sees its memory. Source: ``torch.Tensor.is_shared``."""
-    return False
+    """Whether other processes may see its memory. Source: ``torch.Tensor.is_shared``."""
+    return untyped(self).is_shared()
 
 
 @public(methods=False)

@@ -3,6 +3,7 @@
 import collections
 import copy
 import pickle
+import random
 import warnings
 
 import numpy as np
@@ -89,6 +90,16 @@ def test_batches_and_what_is_drawn_after_them(name, workers):
     agree(program)
 
 
+@pytest.mark.parametrize("replacement", [False, True])
+def test_draws_of_the_program_in_between(replacement):
+    def program(T, D):
+        generator = T.Generator().manual_seed(9)
+        sampler = D.RandomSampler(range(20), replacement, 50, generator)
+        return [(i, T.rand(1, generator=generator)) for i in sampler]
+
+    agree(program)
+
+
 def test_workers_are_seeded_alike():
     def program(T, D):
         class Draws(D.Dataset):
@@ -98,7 +109,7 @@ def test_workers_are_seeded_alike():
             def __getitem__(self, i):
                 info = D.get_worker_info()
                 return (
-                    T.rand(2), np.random.rand(), __import__("random").random(),
+                    T.rand(2), np.random.rand(), random.random(),  # noqa: NPY002
                     T.initial_seed(), info.id, info.num_workers, info.seed,
                 )  # fmt: skip
 
@@ -293,8 +304,9 @@ def test_rules_of_collate_can_be_changed():
         def first(batch, *, collate_fn_map=None):
             return batch[0]
 
+        rules = {T.Tensor: first, int: first}
         return (
-            C.collate([(T.ones(2), 1), (T.zeros(2), 2)], collate_fn_map={T.Tensor: first, int: first}),
+            C.collate([(T.ones(2), 1), (T.ones(1), 2)], collate_fn_map=rules),
             C.collate([True, False], collate_fn_map={int: first}),
             C.default_collate_err_msg_format, C.np_str_obj_array_pattern.pattern,
             sorted(str(k).replace("functorch_lite.", "") for k in C.default_collate_fn_map),
@@ -342,7 +354,7 @@ ARGUMENTS = {
     "iterator length": lambda T, D: len(iter(D.DataLoader("abc", 2))),
     "custom collate": lambda T, D: [*D.DataLoader("abc", 2, collate_fn="".join)],
     "batches of indices": lambda T, D: [*D.DataLoader("abcd", batch_sampler=[[0, 2], [3]])],
-    "rows": lambda T, D: [*D.DataLoader(T.arange(6).view(3, 2), batch_size=None, sampler=[[0, 2], 1])],
+    "rows": lambda T, D: [*D.DataLoader(T.arange(6).view(3, 2), None, sampler=[[0, 2], 1])],
     "unfit samples": lambda T, D: [*D.DataLoader([T.ones(1), T.ones(2)], 2)],
 }  # fmt: skip
 
@@ -410,4 +422,4 @@ def test_names_below():
     fetcher = dataloader._DatasetKind.create_fetcher(0, "abc", True, "".join, False)
     assert fetcher.fetch([2, 0]) == "ca"
     with pytest.raises(AttributeError, match="IterDataPipe"):
-        ours.utils.data.IterDataPipe
+        ours.utils.data.IterDataPipe  # noqa: B018

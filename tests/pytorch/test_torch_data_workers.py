@@ -269,7 +269,9 @@ def test_large_batches_come_through_shared_memory_and_nothing_is_left():
     batches = iter(D.DataLoader(Big(), 4, num_workers=2))
     next(batches)
     workers = list(batches._workers)
+    started = time.monotonic()
     del batches
+    assert time.monotonic() - started < 2
     assert all(not w.is_alive() for w in workers)
     assert descriptors() <= before + 2 * len(workers)  # by which processes are waited for
     del workers

@@ -136,7 +136,11 @@ def test_spawned_processes():
 @pytest.mark.parametrize(
     ("what", "kind", "text"),
     [
-        ("raise", "ProcessRaisedException", "\n\n-- Process 1 terminated with the following error:"),
+        (
+            "raise",
+            "ProcessRaisedException",
+            "\n\n-- Process 1 terminated with the following error:\nTra",
+        ),
         ("exit", "ProcessExitedException", "process 1 terminated with exit code 3"),
         ("kill", "ProcessExitedException", "process 1 terminated with signal SIGKILL"),
     ],

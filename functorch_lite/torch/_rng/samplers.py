@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._rng import choice, continuous, discrete, rejection
 from functorch_lite.torch._rng import normal as normals
 
@@ -38,6 +39,9 @@ def _alone(sample: F) -> F:
 
     @functools.wraps(sample)
     def call(engine: Any, *args: Any, **options: Any) -> Any:
+        recorder = overrides.recorder
+        if recorder is not None:
+            return recorder.drawn(call, engine, args, options)
         with engine.lock:
             return sample(engine, *args, **options)
 

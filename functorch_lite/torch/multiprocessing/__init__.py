@@ -31,7 +31,7 @@ __all__ = [
     "set_sharing_strategy",
     "spawn",
     "start_processes",
-    *_multiprocessing.__all__,  # type: ignore[attr-defined]
+    *_multiprocessing.__all__,
 ]
 
 _STRATEGIES = {"file_descriptor", "file_system"}

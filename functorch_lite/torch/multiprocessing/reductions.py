@@ -5,7 +5,6 @@ from __future__ import annotations
 from multiprocessing.reduction import DupFd, ForkingPickler
 from typing import Any
 
-from functorch_lite.torch._core.public import method
 from functorch_lite.torch._object import shared_memory
 from functorch_lite.torch._object.sharing import share
 from functorch_lite.torch._object.untyped_storage import UntypedStorage, of_bytes

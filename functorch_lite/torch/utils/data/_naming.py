@@ -18,7 +18,7 @@ class Named:
         own = sys.modules.get(_PACKAGE + cls.__module__)
         if own is None or sys.modules.get(cls.__module__) is own:
             return super().__reduce_ex__(protocol)
-        return _empty, (cls.__module__, cls.__qualname__), self.__getstate__()  # type: ignore[attr-defined]
+        return _empty, (cls.__module__, cls.__qualname__), self.__getstate__()
 
 
 def _empty(module: str, name: str) -> Any:

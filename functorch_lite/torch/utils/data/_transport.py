@@ -37,6 +37,11 @@ _SIZE = struct.Struct("<Q")
 _PACKAGE = "functorch_lite."
 
 
+def _buffer(data: Any) -> pickle.PickleBuffer:
+    """Bytes that a pickle may leave out."""
+    return pickle.PickleBuffer(data)
+
+
 def _stored(data: Any) -> UntypedStorage:
     """The storage over memory that was sent."""
     return of_bytes(np.frombuffer(data, np.uint8))
@@ -64,17 +69,21 @@ class _Pickler(ForkingPickler):
     shares = False
 
     def reducer_override(self, obj: Any) -> Any:
+        """How an object is pickled; ``NotImplemented`` for as always."""
         if obj.__class__ is UntypedStorage:
             if not len(obj) or (self.shares and obj.is_shared()):
                 return NotImplemented
-            return _stored, (pickle.PickleBuffer(obj._bytes),)
+            return _stored, (_buffer(obj._bytes),)
         if isinstance(obj, Tensor):
             return self._tensor(obj)
-        if isinstance(obj, type) and obj.__module__.startswith("torch"):
-            own = sys.modules.get(_PACKAGE + obj.__module__)
-            if own is not None and getattr(own, obj.__qualname__, None) is obj:
-                return _named, (f"{_PACKAGE}{obj.__module__}:{obj.__qualname__}",)
-        return NotImplemented
+        return self._class(obj) if isinstance(obj, type) else NotImplemented
+
+    def _class(self, cls: type) -> Any:
+        module, name = _PACKAGE + cls.__module__, cls.__name__
+        own = sys.modules.get(module)
+        if own is None or getattr(own, name, None) is not cls:
+            return NotImplemented
+        return _named, (f"{module}:{name}",)
 
     def _tensor(self, t: Tensor) -> Any:
         if t._fn is not None:
@@ -90,11 +99,11 @@ class _Pickler(ForkingPickler):
         reach = sum((n - 1) * s for n, s in zip(array.shape, array.strides, strict=True))
         reach += array.itemsize
         data = memory(t)
-        if reach == data.size or (self.shares and t.is_shared()):
+        if reach == data.size or self.shares:
             return NotImplemented
         # A row of a large data set must not take the data set along.
         start = t._offset * array.itemsize
-        part = pickle.PickleBuffer(data[start : start + reach])
+        part = _buffer(data[start : start + reach])
         return _viewed, (part, t.dtype, array.shape, strides_of(array), t.requires_grad)
 
 

@@ -22,6 +22,9 @@ __all__ = ["Workers"]
 CHECK_SECONDS = 5.0
 """How often it is seen whether workers live, and how long they have to end by themselves."""
 
+# Others that are busy do not put off what is said of one that has ended.
+_FAILED_SECONDS = 0.5
+
 # More tasks than fit into a pipe wait here: a worker that waits for us to take its batches must
 # not find us waiting for it to take its tasks.
 _MOST_PIPED = 65536 if os.name == "posix" else 4096
@@ -51,7 +54,8 @@ class Workers:
         self._sent: list[collections.deque[int]] = []
         _groups.add(self)
         # Not at the end of the program, when multiprocessing ends all workers at once.
-        self._finish = weakref.finalize(self, _end, self.processes, self._channels, os.getpid())
+        self._owner = os.getpid()
+        self._finish = weakref.finalize(self, _end, self.processes, self._channels, self._owner)
         self._finish.atexit = False
         carried = Carried(job)
         try:
@@ -165,7 +169,7 @@ class Workers:
         process = self.processes[dead[0]]
         process.join(1.0)
         pid, code = process.pid, process.exitcode
-        self.close()
+        self.close(_FAILED_SECONDS)
         if code is not None and code < 0:
             name = signal.strsignal(-code)
             self._failure = f"DataLoader worker (pid {pid}) is killed by signal: {name}. "
@@ -188,9 +192,14 @@ class Workers:
         for channel in self._channels:
             channel.put(encode(Resume()))
 
-    def close(self) -> None:
-        """End all processes; those that do not end by themselves are terminated."""
-        self._finish()
+    def close(self, seconds: float = CHECK_SECONDS) -> None:
+        """End all processes.
+
+        Args:
+            seconds: how long they have to end by themselves.
+        """
+        if self._finish.detach() is not None:
+            _end(self.processes, self._channels, self._owner, seconds)
 
     def forget(self) -> None:
         """Close the channels in a process that was forked from ours."""
@@ -199,17 +208,28 @@ class Workers:
             channel.close()
 
 
-def _end(processes: Sequence[BaseProcess], channels: Sequence[Channel], owner: int) -> None:
+def _end(
+    processes: Sequence[BaseProcess],
+    channels: Sequence[Channel],
+    owner: int,
+    seconds: float = CHECK_SECONDS,
+) -> None:
+    """Tell workers to end, and make them."""
     if os.getpid() != owner:
         return
     for channel in channels:
         channel.close()
-    deadline = time.monotonic() + CHECK_SECONDS
-    for end in ("", "terminate", "kill"):
-        for process in processes:
-            if end and process.is_alive():
-                getattr(process, end)()
-            process.join(max(deadline - time.monotonic(), 1.0 if end else 0.0))
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(deadline - time.monotonic(), 0.0))
+    for process in processes:
+        if process.is_alive():
+            process.terminate()
+    for process in processes:
+        process.join(1.0)
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 def _forget_all() -> None:

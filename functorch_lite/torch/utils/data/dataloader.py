@@ -20,7 +20,7 @@ from functorch_lite.torch.utils.data._naming import Named
 from functorch_lite.torch.utils.data._utils.collate import default_collate, default_convert
 from functorch_lite.torch.utils.data._utils.fetch import create_fetcher
 from functorch_lite.torch.utils.data._utils.worker import get_worker_info
-from functorch_lite.torch.utils.data.dataset import Dataset, IterableDataset
+from functorch_lite.torch.utils.data.dataset import IterableDataset
 from functorch_lite.torch.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -116,7 +116,7 @@ class DataLoader(Named, Generic[T_co]):
 
     def __init__(
         self,
-        dataset: Dataset[T_co] | Any,
+        dataset: Any,
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Iterable[Any] | None = None,

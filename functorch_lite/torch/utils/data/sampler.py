@@ -28,7 +28,8 @@ __all__ = [
 
 T_co = TypeVar("T_co", covariant=True)
 
-# So many indices with replacement are drawn at once: the numbers depend on it.
+# So many indices with replacement are drawn at once: a program that draws from the same generator
+# in between finds it where PyTorch leaves it.
 _AT_ONCE = 32
 
 
@@ -235,7 +236,7 @@ class BatchSampler(Sampler[list[int]]):
 
     __module__ = "torch.utils.data.sampler"
 
-    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         if not _is_positive(batch_size) or isinstance(batch_size, bool):
             raise ValueError(
                 f"batch_size should be a positive integer value, but got batch_size={batch_size}"

@@ -4,7 +4,14 @@ from functorch_lite.torch._scripts.names import module_getattr as _module_getatt
 from functorch_lite.torch._utils import ExceptionWrapper
 from functorch_lite.torch.utils.data._utils import collate, fetch, pin_memory, worker
 
-__all__ = ["MP_STATUS_CHECK_INTERVAL", "ExceptionWrapper", "collate", "fetch", "pin_memory", "worker"]
+__all__ = [
+    "MP_STATUS_CHECK_INTERVAL",
+    "ExceptionWrapper",
+    "collate",
+    "fetch",
+    "pin_memory",
+    "worker",
+]
 
 MP_STATUS_CHECK_INTERVAL = 5.0
 """How often it is seen whether workers live, in seconds."""

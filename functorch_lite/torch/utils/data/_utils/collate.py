@@ -46,7 +46,7 @@ def like_mapping(model: Any, made: dict[Any, Any]) -> Any:
             clone: Any = copy.copy(model)
             clone.update(made)
             return clone
-        return type(model)(made)  # type: ignore[call-arg]
+        return type(model)(made)
     except TypeError:
         return made
 

@@ -20,6 +20,7 @@ from functorch_lite.torch.utils.data._utils.fetch import create_fetcher
 
 __all__ = ["Ended", "Job", "Resume", "WorkerInfo", "get_worker_info"]
 
+
 @dataclass(frozen=True, slots=True)
 class _RNG:
     """Generators of a worker that is a thread; workers here are processes, with global ones.
@@ -124,7 +125,8 @@ def _seed(base_seed: int, worker_id: int) -> int:
     seed = base_seed + worker_id
     random.seed(seed)
     manual_seed(seed)
-    np.random.seed(_generate_state(base_seed, worker_id))
+    # Programs draw from it in their data sets, and find PyTorch's numbers there.
+    np.random.seed(_generate_state(base_seed, worker_id))  # noqa: NPY002
     return seed
 
 
