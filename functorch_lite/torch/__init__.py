@@ -13,8 +13,10 @@ tensor([2., 4.])
 from math import e, inf, nan, pi
 
 from functorch_lite.torch import (
+    _dynamo,  # noqa: F401  (its name)
     autograd,
     backends,
+    compiler,
     cuda,
     distributions,
     multiprocessing,
@@ -29,6 +31,7 @@ from functorch_lite.torch import (
     utils,
     version,
 )
+from functorch_lite.torch._compile.public import compile
 from functorch_lite.torch._core.device import device, get_default_device, set_default_device
 from functorch_lite.torch._core.dtypes import (
     bfloat16,
@@ -108,6 +111,8 @@ __all__ = [
     "cfloat",
     "channels_last",
     "channels_last_3d",
+    "compile",
+    "compiler",
     "complex128",
     "complex64",
     "contiguous_format",

@@ -19,6 +19,8 @@ UNARY = {
     "reciprocal": lambda T, x: x.reciprocal(),
     "relu": lambda T, x: T.relu(x),
     "square": lambda T, x: x**2,
+    "gelu": lambda T, x: T.nn.functional.gelu(x.clamp(-9, 9)),
+    "gelu by tanh": lambda T, x: T.nn.functional.gelu(x.clamp(-9, 9), approximate="tanh"),
     "clamp": lambda T, x: x.clamp(-0.5, 0.75),
     "clamp from zero": lambda T, x: x.clamp(min=0.0),
     "clamp at most": lambda T, x: x.clamp(max=-0.0),
@@ -102,6 +104,17 @@ def test_a_nan_anywhere_is_the_extreme(name):
     for place in (0, 7, 100, ROWS - 1):
         x[place, place] = np.nan
     compare(REDUCTIONS[name], x, double=False)
+
+
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
+def test_matrix_products(turned):
+    rng = np.random.default_rng(2)
+    a, b = (rng.normal(size=(80, 80)).astype("float32")[:n, :m] for n, m in ((80, 64), (64, 80)))
+    a, b = (np.asfortranarray(x) if t else np.ascontiguousarray(x)
+            for x, t in zip((a, b), turned, strict=True))  # fmt: skip
+    compare(lambda T, x, y: x @ y, a, b, rtol=1e-4)
+    compare(lambda T, x, y: T.nn.functional.linear(x, y.t(), y[0]), a, b, rtol=1e-4)
+    compare(lambda T, x, y: x[:, ::2] @ y[::2], a, np.ascontiguousarray(b), rtol=1e-4)
 
 
 def test_a_number_that_changes_is_no_new_program():

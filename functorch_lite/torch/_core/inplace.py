@@ -12,7 +12,7 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, Saved, _remake, needs_grad
 from functorch_lite.torch._core.op import Composite, RecordOp, before, formula, wants_grad
 from functorch_lite.torch._core.order import is_dense
-from functorch_lite.torch._core.tensor import Tensor, version
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, version
 from functorch_lite.torch._core.view import CopySlices, geometry, refuse_view, remake_view
 
 __all__ = [
@@ -122,10 +122,18 @@ def _partly(a: Any, b: Any) -> bool:
     """Whether two arrays without gaps share some of their memory, but are not the same elements."""
     if not a.size or not b.size or not (is_dense(a) and is_dense(b)):
         return False
-    low, high = np.lib.array_utils.byte_bounds(a), np.lib.array_utils.byte_bounds(b)
+    low, high = _bounds(a), _bounds(b)
     if low == high:
         return bool(a.strides != b.strides)
     return bool(low[0] < high[1] and high[0] < low[1])
+
+
+def _bounds(array: Any) -> tuple[int, int]:
+    """Where the memory of an array begins, and where it ends."""
+    found: tuple[int, int] = (
+        array.bounds if is_symbol(array) else np.lib.array_utils.byte_bounds(array)
+    )
+    return found
 
 
 def write(t: Tensor, data: Any) -> None:

@@ -68,7 +68,7 @@ class _Overrides:
         """Tell the recorder of something that no graph can hold."""
         recorder = self.recorder
         if recorder is not None:
-            raise recorder.unsupported(what)
+            recorder.refuse(what)
 
 
 # Unlike True, it goes again when the last recorder has ended.

@@ -30,6 +30,7 @@ __all__ = [
     "strided",
     "strides_of",
     "version",
+    "zeros_for",
 ]
 
 _new = object.__new__
@@ -119,6 +120,13 @@ def is_symbol(data: Any) -> bool:
     return getattr(data, "is_symbol", False)
 
 
+def zeros_for(like: Any, shape: Any) -> Any:
+    """Raw zeros to write values of the kind of ``like`` to."""
+    if like.__class__ is not np.ndarray and is_symbol(like):
+        return like.zeros(shape)
+    return np.zeros(shape, like.dtype)
+
+
 def make(data: Any) -> Tensor:
     """A tensor that owns ``data``, an array or a NumPy scalar."""
     t = _new(Tensor)
@@ -144,10 +152,10 @@ def memory(t: Tensor) -> np.ndarray[Any, Any]:
     return found
 
 
-def _bytes_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _bytes_of(array: Any) -> np.ndarray[Any, Any]:
     """The memory that an array covers, from its first byte on."""
     if is_symbol(array):
-        return array.storage  # type: ignore[no-any-return]
+        return array.storage
     if not array.flags.c_contiguous:
         size = 1 + sum((n - 1) * s for n, s in zip(array.shape, array.strides, strict=True))
         low = min(array.strides, default=0)
@@ -177,9 +185,9 @@ def strided(
     t: Tensor, size: tuple[int, ...], stride: tuple[int, ...], offset: int
 ) -> np.ndarray[Any, Any]:
     """The array of a size, stride and offset (in elements) over a tensor's storage."""
-    array = t._np
+    array: Any = t._np
     if array.__class__ is not np.ndarray:
-        return array.strided(size, stride, offset)  # type: ignore[no-any-return]
+        return array.strided(size, stride, offset)
     item = array.itemsize
     steps = [n * item for n in stride]
     if 0 in size:

@@ -57,7 +57,8 @@ def _sum_of(added: Any, made: Any, beta: Any, alpha: Any) -> Any:
     if beta != 0:
         if beta != 1:
             added = added * as_value(beta, own)
-        made = made + added
+        # The product is fresh memory, of the result's size.
+        made = np.add(made, added, made if made.ndim and made.shape == added.shape else None)
     return made.astype(dtype) if wide else made
 
 

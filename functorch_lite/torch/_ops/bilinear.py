@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite import numpy as fnp
 from functorch_lite.core.trace import state
 from functorch_lite.torch._core.grad_mode import mode
+from functorch_lite.torch._core.large import FLOATS, compiled
 from functorch_lite.torch._core.node import (
     Node,
     Saved,
@@ -24,6 +26,8 @@ __all__ = ["BilinearNode", "DotNode", "OuterNode", "SumNode", "VectorNode", "bil
            "product", "recorded_node"]  # fmt: skip
 
 SMALL = frozenset("eE")
+WORK = 1 << 17
+"""Multiplications from which on a product is a program, which shares its threads with others."""
 _matmul = np.matmul
 
 
@@ -31,9 +35,21 @@ def product(a: Any, b: Any) -> Any:
     """The matrix product of raw arrays; 16-bit floats are added up in 32 bits."""
     dtype = a.dtype
     if dtype.char in SMALL:
-        wide = state.run(_matmul, a.astype(np.float32), b.astype(np.float32))
-        return wide.astype(dtype)
+        return product(a.astype(np.float32), b.astype(np.float32)).astype(dtype)
+    if b.ndim == 2 and a.ndim == 2 and dtype in FLOATS and a.size * b.shape[1] >= WORK:
+        # NumPy's BLAS has threads of its own, which wait for work at the cost of ours.
+        left, right = _by_columns(a), _by_columns(b)
+        return _large_product(a.T if left else a, b.T if right else b, left=left, right=right)
     return state.run(_matmul, a, b)
+
+
+def _by_columns(x: Any) -> bool:
+    return x.flags.f_contiguous and not x.flags.c_contiguous
+
+
+@compiled
+def _large_product(a: Any, b: Any, *, left: bool, right: bool) -> Any:
+    return fnp.matmul(a.T if left else a, b.T if right else b)
 
 
 def raw_conj(x: Any) -> Any:

@@ -332,11 +332,16 @@ def tolerant(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A dunder that leaves operands that are none to the other side."""
 
     def operator(self: Any, other: Any) -> Any:
+        if overrides.known and overrides.recorder is not None:
+            handled = override(operator, (self, other), {})
+            if handled is not NotImplemented:
+                return handled
         try:
             return f(self, other)
         except NoOperand:
             return NotImplemented
 
+    operator.__name__ = f.__name__
     return operator
 
 

@@ -264,6 +264,8 @@ def dense_copy(array: Any) -> Any:
     """A copy with the same strides if these cover memory without gaps or overlaps, else with the
     dimensions in the same order.
     """
+    if is_symbol(array):
+        return array.copy("K")
     if array.flags.c_contiguous:
         made = array.copy()
     elif is_dense(array):

@@ -47,7 +47,7 @@ def _spread(array: Any, axes: tuple[int, ...], keepdim: bool, correction: float,
     if array.dtype.char in HALF_CHARS:
         wide = _spread(array.astype(_FLOAT32), axes, keepdim, correction, root)
         return wide.astype(array.dtype)
-    found = np.asarray(_squares(array, axes=axes))
+    found = _squares(array, axes=axes)
     divisor = found.dtype.type(max(0.0, count_of(array.shape, axes) - correction))
     found = state.run(np.true_divide, found, divisor)
     if root:

@@ -9,7 +9,14 @@ import numpy as np
 
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
-from functorch_lite.torch._core.tensor import Tensor, make, memory, strided, strides_of
+from functorch_lite.torch._core.tensor import (
+    Tensor,
+    make,
+    memory,
+    strided,
+    strides_of,
+    zeros_for,
+)
 from functorch_lite.torch._core.view import geometry
 from functorch_lite.torch._ops.copying import dense_copy
 from functorch_lite.torch._ops.index_write import keeping, write_at
@@ -40,7 +47,7 @@ def _kept(array: Any, k: int, lower: bool, name: str) -> Any:
     inside = np.tri(array.shape[-2], array.shape[-1], k if lower else k - 1, np.bool_)
     if not lower:
         np.logical_not(inside, inside)
-    out = np.zeros(array.shape, array.dtype)
+    out = zeros_for(array, array.shape)
     np.copyto(out, array, where=inside)
     return out
 
@@ -95,7 +102,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     side = array.shape[-1] + abs(offset)
     rest = iter(array.shape[:-1])
     shape = [side if d in (a, b) else next(rest) for d in range(ndim)]
-    data = np.zeros(shape, array.dtype)
+    data = zeros_for(array, shape)
     geometry = diagonal_geometry(shape, strides_of(data), offset, a, b)
     strided_data(data, *geometry)[...] = array
     return keeping(data, "DiagEmbedBackward0", (input,), (), lambda g: diagonal(g, offset, a, b))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.public import public
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, zeros_for
+from functorch_lite.torch._ops.copying import tidy
 from functorch_lite.torch._ops.index_rows import beyond, index_select, rows_added
 from functorch_lite.torch._ops.index_write import keeping, refusal, write_at
 
@@ -45,7 +46,9 @@ def embedding(
     def backward(g: Tensor, indices: Tensor) -> Tensor:
         flat = g.reshape(-1, shape[1])
         line = indices._np.reshape(-1)
-        if 0 <= padding_idx < shape[0]:
+        if 0 <= padding_idx < shape[0] and is_symbol(line):
+            flat = flat.masked_fill(make((line == padding_idx)[:, None]), 0)
+        elif 0 <= padding_idx < shape[0]:
             keep = make(np.nonzero(line != padding_idx)[0])
             flat = index_select(flat, 0, keep)
             line = line[keep._np]
@@ -55,7 +58,7 @@ def embedding(
         return rows_added(flat, 0, make(line), shape)
 
     return keeping(
-        np.ascontiguousarray(data), "EmbeddingBackward0", (weight,), (indices,), backward
+        tidy(data), "EmbeddingBackward0", (weight,), (indices,), backward
     )
 
 
@@ -98,13 +101,18 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     Source: ``torch.nn.functional.one_hot``.
     """
-    array = tensor._np
+    array: Any = tensor._np
     if array.dtype != np.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if not array.size:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return make(np.zeros((*array.shape, num_classes), np.int64))
+    if is_symbol(array) and num_classes > 0:
+        array.within(num_classes)
+        data = zeros_for(array, (array.size, num_classes))
+        data[np.arange(array.size), array.reshape(-1)] = 1
+        return make(data.reshape((*array.shape, num_classes)))
     if array.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
     largest = int(array.max())

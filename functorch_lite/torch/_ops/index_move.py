@@ -142,7 +142,7 @@ def _rolled(array: Any, shift: int, axis: int) -> Any:
     by = shift % array.shape[axis]
     if not by:
         return array
-    out = np.empty(array.shape, array.dtype)
+    out = np.empty_like(array, shape=array.shape, order="C")
     head = (slice(None),) * axis
     out[(*head, slice(by, None))] = array[(*head, slice(None, -by))]
     out[(*head, slice(None, by))] = array[(*head, slice(-by, None))]
@@ -181,7 +181,7 @@ def repeated(t: Tensor, times: Sequence[int]) -> Tensor:
             raise RuntimeError(f"Trying to create tensor with negative dimension {bad}: {size}")
     pairs = [n for m, s in zip(times, padded, strict=True) for n in (m, s)]
     single = [n for s in padded for n in (1, s)]
-    data = np.empty(pairs, array.dtype)
+    data = np.empty_like(array, shape=pairs, order="C")
     data[...] = array.reshape(single)
     axes = tuple(range(0, 2 * len(times), 2))
 

@@ -12,7 +12,7 @@ from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.order import memory_order
 from functorch_lite.torch._core.public import method, public
-from functorch_lite.torch._core.tensor import Tensor, make, strides_of
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, strides_of, zeros_for
 from functorch_lite.torch._core.view import contiguous_strides
 from functorch_lite.torch._ops.copying import tidy
 from functorch_lite.torch._ops.index_key import (
@@ -126,7 +126,9 @@ def _ordered(data: Any, array: Any, raw: tuple[Any, ...]) -> Any:
 def add_at(array: Any, key: Key, values: Any, ufunc: np.ufunc = np.add) -> None:
     """Combine raw values with those at an index; elements that are met twice add up."""
     raw = key.raw
-    if key.masks:
+    if is_symbol(array) and not key.masks:
+        array.combine(raw, values, ufunc)
+    elif key.masks:
         array[raw] = ufunc(array[raw], values)
     elif np.size(values) <= 256:
         ufunc.at(array, raw, values)
@@ -143,7 +145,7 @@ def _scattered(g: Tensor, entries: Entries, shape: tuple[int, ...]) -> Tensor:
     """Zeros of a shape with a tensor's elements added at an index."""
     key = key_of(entries, shape)
     array = g._np
-    data = np.zeros(shape, array.dtype)
+    data = zeros_for(array, shape)
     if key.masks:
         data[key.raw] = array
     else:

@@ -13,7 +13,7 @@ from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
-from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, zeros_for
 from functorch_lite.torch._ops.index_key import Key
 from functorch_lite.torch._ops.index_put import add_at
 from functorch_lite.torch._ops.index_write import (
@@ -106,13 +106,16 @@ def rows_added(g: Tensor, dim: int, index: Tensor, shape: tuple[int, ...]) -> Te
     array = g._np
     if not shape:
         return g.sum()
-    data = np.zeros(shape, array.dtype)
+    data = zeros_for(array, shape)
     add_rows(data, dim, index._np.reshape(-1), array)
     return keeping(data, "IndexAddBackward0", (g,), (index,), lambda h, i: index_select(h, dim, i))
 
 
 def add_rows(data: Any, dim: int, rows: Any, values: Any) -> None:
     """Add raw slices at raw positions of a dimension."""
+    if is_symbol(data):
+        add_at(data, Key(_at(dim, rows), False), values)
+        return
     if rows.size == 1:
         part = data[_at(dim, int(rows[0]))]
         if data.ndim > 1:

@@ -10,7 +10,7 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep, keep_plain
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import formula
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, make, zeros_for
 
 __all__ = ["added", "gathered", "picked", "placed", "results_at"]
 
@@ -26,7 +26,7 @@ def picked(t: Tensor, at: Any, axis: int) -> Tensor:
 
 def placed(g: Any, at: Any, axis: int, shape: tuple[int, ...]) -> Tensor:
     """Zeros of a shape with elements at positions, each position at most once per line."""
-    data = np.zeros(shape, g._np.dtype)
+    data = zeros_for(g._np, shape)
     np.put_along_axis(data, at, g._np, axis)
     out = make(data)
     if mode.enabled and needs_grad(g):

@@ -267,7 +267,7 @@ def _overridable(read: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]
         if overrides.known:
             handled = override(get, (self,), {})
             if handled is not NotImplemented:
-                return handled  # type: ignore[no-any-return]
+                return handled
         return read(self)
 
     get.__name__ = read.__name__
@@ -280,7 +280,8 @@ for _name, _get, _doc in (
     ("H", _hermitian, "The conjugate transpose of a matrix."),
     ("mH", _adjoint_of, "The conjugate with the last two dimensions exchanged."),
 ):
-    setattr(Tensor, _name, property(_overridable(_get), doc=f"{_doc} Source: ``torch.Tensor.{_name}``."))
+    _doc = f"{_doc} Source: ``torch.Tensor.{_name}``."
+    setattr(Tensor, _name, property(_overridable(_get), doc=_doc))
 
 
 # --------------------------------------------------------------------------------- complex parts

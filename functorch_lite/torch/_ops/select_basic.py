@@ -9,7 +9,7 @@ import numpy as np
 
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
-from functorch_lite.torch._core.tensor import Tensor, make, share
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, share, zeros_for
 from functorch_lite.torch._core.view import inherit
 
 __all__ = ["embedded", "selected", "sliced", "strided_data"]
@@ -31,7 +31,7 @@ def embedded(
         name: of the node.
         read: the part of a tensor of that shape, which is the gradient.
     """
-    data = np.zeros(shape, g._np.dtype)
+    data = zeros_for(g._np, shape)
     part(data)[...] = g._np
     out = make(data)
     if wants_grad((g,)):
@@ -41,6 +41,8 @@ def embedded(
 
 def strided_data(array: Any, size: Sequence[int], stride: Sequence[int], start: int) -> Any:
     """The part of contiguous raw values with a size, strides and first position in elements."""
+    if is_symbol(array):
+        return array.strided(size, stride, start)
     item = array.itemsize
     flat = array.reshape(-1)[start:]
     return np.lib.stride_tricks.as_strided(flat, tuple(size), [s * item for s in stride])

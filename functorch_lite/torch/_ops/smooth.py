@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from functorch_lite import ops
+from functorch_lite.core.array import Array, wrap
+from functorch_lite.core.trace import state
 from functorch_lite.ops.arithmetic import scale
 from functorch_lite.ops.families import const, zeros_like
+from functorch_lite.torch._core.large import compiled, is_big
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.elementwise import raw
 from functorch_lite.torch._ops.piecewise import Activation, floats, functional, zero
@@ -155,7 +159,28 @@ _ROOT_HALF = math.sqrt(0.5)
 _CUBIC = 0.044715
 
 
+def _fused(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule of a gradient and an operand as one program, if there are many of them."""
+    large = compiled(rule)
+
+    def run(t: Any, x: Any) -> Any:
+        if state.trace is None and t.__class__ is Array and x.__class__ is Array:
+            if is_big(t._data) and t._data.dtype == x._data.dtype:
+                return wrap(large(t._data, x._data))
+        return rule(t, x)
+
+    return run
+
+
+@compiled
+def _large_gelu(x: Any) -> Any:
+    below = ops.add(ops.erf(scale(x, _ROOT_HALF)), const(1.0, x.dtype))
+    return ops.mul(scale(x, 0.5), below)
+
+
 def _gelu(x: Any) -> Any:
+    if is_big(x):
+        return _large_gelu(x)
     return x * x.dtype.type(0.5) * (1 + raw(ops.erf, x * x.dtype.type(_ROOT_HALF)))
 
 
@@ -182,8 +207,10 @@ def _gelu_tanh_rule(t: Any, x: Any) -> Any:
 
 
 _GELUS = {
-    "none": Activation("GeluBackward0", _gelu, _gelu_rule, floats("GeluKernelImpl")),
-    "tanh": Activation("GeluBackward0", _gelu_tanh, _gelu_tanh_rule, floats("GeluKernelImpl")),
+    "none": Activation("GeluBackward0", _gelu, _fused(_gelu_rule), floats("GeluKernelImpl")),
+    "tanh": Activation(
+        "GeluBackward0", _gelu_tanh, _fused(_gelu_tanh_rule), floats("GeluKernelImpl")
+    ),
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import bump, rebase
 from functorch_lite.torch._core.node import Node, Saved, edge_of, freed_error, save
+from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, View, make, share, version
 from functorch_lite.torch._core.view import inherit
 from functorch_lite.torch.autograd.once import once_differentiable
@@ -242,6 +243,8 @@ class Function(metaclass=FunctionMeta):
 
         Source: ``torch.autograd.Function.apply``.
         """
+        if overrides.known:
+            overrides.refuse("torch.autograd.Function")
         apart = cls.setup_context is not Function.setup_context
         if kwargs or apart:
             args = _bound(cls.forward, args, kwargs, not apart)

@@ -16,7 +16,7 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import formula, wants_grad
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.matrix_products import unsafe_view
 from functorch_lite.torch._ops.softmax import log_softmax
 from functorch_lite.torch.nn._functional.pulled import Pulled, not_differentiable
@@ -139,6 +139,10 @@ class _NllRule:
             total = factors.sum()
             factors = factors / (total if total else 1)
         at = np.expand_dims(chosen, axis)
+        if is_symbol(at):
+            ranks = [-1 if i == axis else 1 for i in range(len(self.shape))]
+            spots = np.arange(self.shape[axis]).reshape(ranks)
+            return make(np.where(spots == at, np.expand_dims(-factors * g._np, axis), 0))
         if not mode.enabled:
             found = np.zeros(self.shape, self.dtype)
             np.put_along_axis(found, at, np.expand_dims(-factors * g._np, axis), axis)
@@ -241,7 +245,7 @@ def _smoothed(
     elif reduction == "mean":
         counted = target._np != ignore
         if weight is None:
-            total: Any = int(counted.sum())
+            total: Any = make(counted.sum()) if is_symbol(counted) else int(counted.sum())
         else:
             total = weight[make(np.where(counted, target._np, 0))].masked_fill(ignored, 0).sum()
         smooth = smooth.sum() / total

@@ -54,7 +54,8 @@ def channels(input: Any, p: float, training: bool, inplace: bool) -> Tensor:
     if p == 0 or not training or not input._np.size:
         return input
     shape = input._np.shape
-    noise = np.empty((*shape[:2], *(1,) * (len(shape) - 2)), input._np.dtype)
+    rows = (*shape[:2], *(1,) * (len(shape) - 2))
+    noise = np.empty_like(input._np, shape=rows, order="C")
     if p == 1:
         noise[...] = 0
     else:
@@ -111,7 +112,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 def _alpha(input: Any, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    noise = np.empty(shape, input._np.dtype)
+    noise = np.empty_like(input._np, shape=shape, order="C")
     bernoulli_p(default_generator._engine, noise, 1 - p)
     scale = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     kept: Any = make(noise)

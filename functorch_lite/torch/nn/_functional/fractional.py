@@ -79,7 +79,7 @@ def fractional_max_pool2d(
         ValueError: neither size nor ratio.
         RuntimeError: the windows do not fit.
 
-    Source: Graham 2015; ``torch.nn.functional.fractional_max_pool2d``.
+    Source: ``torch.nn.functional.fractional_max_pool2d``; Graham, 2014.
     """
     return _pool(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 

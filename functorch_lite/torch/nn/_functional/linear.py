@@ -13,6 +13,7 @@ from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.added_products import ADDMM, addmm
 from functorch_lite.torch._ops.bilinear import bilinear as bilinear_node
+from functorch_lite.torch._ops.bilinear import product
 from functorch_lite.torch._ops.einsum import einsum
 from functorch_lite.torch._ops.index_embedding import embedding as rows_at
 from functorch_lite.torch._ops.index_embedding import embedding_renorm_, one_hot
@@ -53,21 +54,16 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
         if b.shape == w.shape[:1] and x.shape[1] == w.shape[1]:
             dtype = x.dtype
             if dtype.char in "fd" and dtype == w.dtype and dtype == b.dtype:
-                data = state.run(_affine, x, w.T, b)
+                data = product(x, w.T)
+                state.run(np.add, data, b, data)
                 return bilinear_node(ADDMM, data, input, _turned(weight), (bias,))
         return addmm(bias, input, weight.t())
     if bias._np.ndim != 1 or w.ndim != 2 or not x.flags.c_contiguous:
         found: Tensor = matmul(input, weight.t()) + bias
         return found
     rows = input.reshape(-1 if x.size else int(np.prod(x.shape[:-1])), x.shape[-1])
-    out = addmm(bias, rows, weight.t())
+    out = linear(rows, weight, bias)
     return unsafe_view(out, (*x.shape[:-1], w.shape[0]), "ViewBackward0")
-
-
-def _affine(x: Any, w: Any, b: Any) -> Any:
-    out = np.matmul(x, w)
-    out += b
-    return out
 
 
 def _turned(weight: Any) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from functorch_lite.nn.padding import places
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, make, zeros_for
 
 __all__ = ["constant_pad", "pad"]
 
@@ -78,7 +78,9 @@ def constant_pad(input: Any, pads: Sequence[int], value: Any = 0) -> Tensor:
             )
         to[d] = slice(max(low, 0), shape[d] - max(high, 0))
         source[d] = slice(max(-low, 0), n - max(-high, 0))
-    data = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    data = zeros_for(x, shape)
+    if value:
+        data[...] = value
     data[tuple(to)] = x[tuple(source)]
     out = make(data)
     if wants_grad((input,)) and x.dtype.kind in "fcV":

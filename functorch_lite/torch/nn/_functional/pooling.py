@@ -12,7 +12,7 @@ from functorch_lite.core.array import Array, wrap
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import keep, keep_plain
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch.nn._functional.pulled import Linear
 from functorch_lite.torch.nn._functional.windows import Windows, numbers
 
@@ -45,7 +45,7 @@ def scattered(g: Any, at: Any, shape: tuple[int, ...], tail: int, apart: bool) -
     lead = shape[: len(shape) - tail]
     count = math.prod(shape[len(shape) - tail :])
     rows = math.prod(lead)
-    if mode.enabled:
+    if mode.enabled or is_symbol(g._np):
         per = g._np.size // max(rows, 1)
         flat = g.new_zeros((rows, count))
         flat = flat.scatter_add(1, at.reshape(rows, per), g.reshape(rows, per))

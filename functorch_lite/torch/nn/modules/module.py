@@ -66,6 +66,7 @@ class Module(ModuleHooks, ModuleState, ModuleCast):
     dump_patches = False
     call_super_init = False
     T_destination = Any
+    _compiled_call_impl: Callable[..., Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init:
@@ -104,6 +105,8 @@ class Module(ModuleHooks, ModuleState, ModuleCast):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # A call without hooks is one frame more than `forward`: nothing else may come between.
+        if self._compiled_call_impl is not None:
+            return self._compiled_call_impl(*args, **kwargs)
         if (
             self._backward_hooks or self._backward_pre_hooks or self._forward_hooks
             or self._forward_pre_hooks or _all_after or _all_pre or _all_backward

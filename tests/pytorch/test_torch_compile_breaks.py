@@ -1,0 +1,228 @@
+"""What ``torch.compile`` leaves to eager calls, with its reasons, and the state of the program."""
+
+import random
+import time
+
+import numpy as np
+import pytest
+from oracle import ours as torch
+from oracle import same
+
+from functorch_lite.torch._compile.compiled import Compiled
+
+nn = torch.nn
+COUNT = 0
+
+
+def graphs(f, *args, **kwargs):
+    """Whether a call compiles, and why not."""
+    found = torch._dynamo.explain(f)(*args, **kwargs)
+    return found.graph_count, [each.reason for each in found.break_reasons]
+
+
+def programs(compiled):
+    return sum(kind.entry is not None for kind in compiled.kinds.values())
+
+
+# ------------------------------------------------------------------------------------------ breaks
+def printing(x):
+    print("seen")
+    return x + 1
+
+
+def appending(x, to):
+    to.append(x)
+    return x + 1
+
+
+def counting(x):
+    global COUNT
+    COUNT += 1
+    return x + COUNT
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 3
+
+
+BREAKS = {
+    "item": (lambda x: x * x.sum().item(), "item"),
+    "if": (lambda x: x if x.sum() > 0 else -x, "values"),
+    "float": (lambda x: x * float(x[0]), "values"),
+    "int": (lambda x: x[: int(x[0])], "values"),
+    "numpy": (lambda x: x * x.detach().numpy().sum(), "numpy"),
+    "asarray": (lambda x: x * np.asarray(x.detach()).sum(), "numpy"),
+    "tolist": (lambda x: x * len(x.tolist()), "tolist"),
+    "text": (lambda x: x * len(str(x)), "values"),
+    "format": (lambda x: x * len(f"{x.sum():.2f}"), "item"),
+    "contains": (lambda x: x + (1 in x), "values"),
+    "mask": (lambda x: x[x > 0], "values"),
+    "nonzero": (lambda x: x[x.nonzero()[:, 0]], "nonzero"),
+    "print": (printing, "print"),
+    "clock": (lambda x: x + 0 * time.time(), "time"),
+    "random": (lambda x: x + 0 * random.random(), "random"),
+    "numpy.random": (lambda x: x + 0 * np.random.rand(), "random"),  # noqa: NPY002
+    "seed": (lambda x: x + 0 * torch.manual_seed(0).initial_seed(), "manual_seed"),
+    "grad": (lambda x: x if x.grad is None else x.grad, "grad"),
+    "data": (lambda x: x + x.data, "no argument"),
+    "Function": (lambda x: Twice.apply(x), "Function"),
+    "side effect": (counting, "COUNT"),
+    "disabled": (lambda x: torch.compiler.disable(lambda y: y + 1)(x), "disable"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_breaks_are_eager_and_say_why(name):
+    global COUNT
+    f, word = BREAKS[name]
+    x = torch.tensor([2.0, -1.0, 3.0], requires_grad=True)
+    with torch.no_grad():
+        x = x + 0 if name in ("item", "text") else x
+    COUNT = 0
+    compiled = Compiled(f, False)
+    found = compiled(x)
+    count, COUNT = COUNT, 0
+    same(found, f(x))
+    assert count == COUNT
+    assert len(compiled.reasons) == 1
+    assert word in next(iter(compiled.reasons)), compiled.reasons
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="fullgraph"):
+        torch.compile(f, fullgraph=True)(x)
+    count, reasons = graphs(f, x)
+    assert count == 0
+    assert len(reasons) == 1
+
+
+def test_a_break_names_the_line():
+    count, (reason,) = graphs(printing, torch.ones(1))
+    assert "test_torch_compile_breaks.py" in reason
+    assert 'print("seen")' in reason
+
+
+def test_printing_happens_once_per_call(capsys):
+    f = torch.compile(printing)
+    f(torch.ones(1))
+    f(torch.ones(1))
+    assert capsys.readouterr().out == "seen\nseen\n"
+
+
+def test_handlers_of_the_program_do_not_catch_a_break():
+    def f(x):
+        try:
+            return x * x.sum().item()
+        except Exception:
+            return x * 0
+
+    same(torch.compile(f)(torch.tensor([2.0])), torch.tensor([4.0]))
+
+
+def test_errors_of_the_program_are_its_own():
+    f = torch.compile(lambda x, y: x @ y)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        f(torch.ones(2, 3), torch.ones(2, 3))
+    g = torch.compile(lambda x: x.t().view(-1))
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        g(torch.ones(2, 3))
+    same(g(torch.ones(1, 3)), torch.ones(3))
+
+
+def test_values_are_checked_in_every_call():
+    embed = torch.compile(lambda i, w: torch.nn.functional.embedding(i, w), fullgraph=True)
+    w = torch.randn(4, 2)
+    same(embed(torch.tensor([1, 3]), w), w[[1, 3]])
+    with pytest.raises(IndexError, match="out of range"):
+        embed(torch.tensor([1, 4]), w)
+    same(embed(torch.tensor([0, 2]), w), w[[0, 2]])
+    loss = torch.compile(torch.nn.functional.cross_entropy)
+    same(loss(w, torch.tensor([0, 1, 0, 1])),
+         torch.nn.functional.cross_entropy(w, torch.tensor([0, 1, 0, 1])), rtol=1e-5)  # fmt: skip
+    with pytest.raises(IndexError, match="out of bounds"):
+        loss(w, torch.tensor([0, 1, 0, 5]))
+
+
+def test_surprises_take_no_random_numbers():
+    def f(i, w):
+        return torch.rand(2) + torch.nn.functional.cross_entropy(w, i, label_smoothing=0.1)
+
+    g = torch.compile(f)
+    w = torch.randn(4, 2)
+    for i in ([0, 1, 0, 1], [-100, -100, -100, -100], [0, 0, 0, 0]):
+        i = torch.tensor(i)
+        torch.manual_seed(0)
+        mine = g(i, w)
+        torch.manual_seed(0)
+        same(mine, f(i, w), rtol=1e-5)
+
+
+# --------------------------------------------------------------------------- state of the program
+def test_lazily_cached_attributes():
+    class Model(nn.Module):
+        cache = None
+
+        def forward(self, x):
+            if self.cache is None or self.cache.shape != x.shape:
+                self.cache = torch.arange(float(x.shape[0]))
+            return x * self.cache
+
+    model = Model()
+    f = Compiled(model, False)
+    for n in (3, 3, 3, 4, 4, 4):
+        same(f(torch.ones(n)), torch.arange(float(n)))
+    assert type(model.cache) is torch.Tensor
+    assert programs(f) >= 2
+    assert isinstance(model.cache._np, np.ndarray)
+
+
+def test_counters_and_lists_of_the_program():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.steps, self.seen = 0, []
+
+        def forward(self, x):
+            self.steps += 1
+            self.seen.append(x.sum())
+            return x * self.steps
+
+    model = Model()
+    f = Compiled(model, False)
+    for n in range(1, 12):
+        same(f(torch.ones(2)), torch.full((2,), float(n)))
+    assert model.steps == 11
+    assert [t.item() for t in model.seen] == [2.0] * 11
+    assert any("steps" in reason or "the call changes" in reason for reason in f.reasons)
+
+
+def test_lists_that_are_given_are_changed():
+    to = []
+    f = torch.compile(appending)
+    for _ in range(3):
+        f(torch.ones(1), to)
+    assert len(to) == 3
+    assert all(isinstance(t._np, np.ndarray) for t in to)
+
+
+def test_iterators_and_large_arrays_cannot_be_guarded():
+    numbers = iter(range(9))
+    f = torch.compile(lambda x: x + next(numbers))
+    assert [f(torch.zeros(())).item() for _ in range(3)] == [0, 1, 2]
+    array = np.ones(4096)
+    g = Compiled(lambda x: x + array.sum(), False)
+    g(torch.zeros(()))
+    array[:] = 2
+    assert g(torch.zeros(())).item() == 8192
+    assert "array" in next(iter(g.reasons))
+
+
+def test_small_arrays_are_guarded_by_value():
+    array = np.ones(3)
+    f = Compiled(lambda x: x + float(array.sum()), True)
+    assert f(torch.zeros(())).item() == 3
+    array[:] = 2
+    assert f(torch.zeros(())).item() == 6

@@ -1,0 +1,78 @@
+"""Operations under ``torch.compile``: as they are eagerly, here and in PyTorch, with gradients."""
+
+import warnings
+
+import numpy as np
+import pytest
+from compile_cases import CASES
+from oracle import ours, real, same
+
+from functorch_lite.torch._compile.compiled import Compiled
+
+# Recording stops at these, and says so.
+NOT_COMPILED = {"index_add"}
+
+
+def leaves(out):
+    if isinstance(out, (ours.Tensor, real.Tensor)):
+        return [out]
+    return [t for item in out for t in leaves(item)]
+
+
+def outcome(T, f, wrap):
+    """Results and gradients of a program in one world."""
+    rng = np.random.RandomState(0)
+    x, y = (T.tensor(rng.randn(4, 6).astype(np.float32), requires_grad=True) for _ in range(2))
+    i = T.tensor([2, 0, 3, 1])
+    T.manual_seed(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out = wrap(lambda a, b, c: f(T, T.nn.functional, a, b, c))(x, y, i)
+    after = T.rand(3)
+    wanted = [t for t in leaves(out) if t.requires_grad]
+    if wanted:
+        sum((t * t.detach().cos()).sum() for t in wanted).backward()
+    return out, x.grad, y.grad, after
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_as_eager_and_as_pytorch(name):
+    f = CASES[name]
+    made = []
+
+    def compiled(g):
+        made.append(Compiled(g, False))
+        return made[0]
+
+    mine = outcome(ours, f, compiled)
+    same(mine, outcome(ours, f, lambda g: g), rtol=1e-5)
+    same(mine, outcome(real, f, lambda g: g), rtol=1e-4)
+    reasons = list(made[0].reasons)
+    assert bool(reasons) == (name in NOT_COMPILED), reasons
+
+
+@pytest.mark.parametrize("name", ["add", "linear", "softmax", "index", "dropout", "setitem"])
+def test_the_second_call_takes_new_values_and_draws(name):
+    f = CASES[name]
+    rng = np.random.RandomState(1)
+    g = ours.compile(lambda a, b, c: f(ours, ours.nn.functional, a, b, c), fullgraph=True)
+    ours.manual_seed(0)
+    real.manual_seed(0)
+    for _ in range(3):
+        x, y = (rng.randn(4, 6).astype(np.float32) for _ in range(2))
+        i = rng.randint(0, 4, 4)
+        theirs = f(real, real.nn.functional, *map(real.tensor, (x, y, i)))
+        same(g(*map(ours.tensor, (x, y, i))), theirs, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mul_div", "linear", "softmax", "layer_norm", "activations"])
+def test_gradients_of_gradients(name):
+    f = CASES[name]
+    found = []
+    for T, wrap in ((ours, ours.compile), (real, lambda g: g)):
+        rng = np.random.RandomState(2)
+        x, y = (T.tensor(rng.randn(4, 6), requires_grad=True) for _ in range(2))
+        out = leaves(wrap(lambda a, b, f=f, T=T: f(T, T.nn.functional, a, b, None))(x, y))[0]
+        (g,) = T.autograd.grad((out * out).sum(), x, create_graph=True)
+        found.append(T.autograd.grad((g * g).sum(), [x, y]))
+    same(found[0], found[1], rtol=1e-6, strides=False)
