@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
 from types import FrameType
 
@@ -17,7 +18,7 @@ def user_line() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((PACKAGE, "<frozen")):
+        if not name.startswith((PACKAGE, "<frozen")) and not _ARRAYS.search(name):
             return f"{name}:{frame.f_lineno} ({_text(name, frame.f_lineno)})"
         frame = frame.f_back
     return "<unknown>"
@@ -31,6 +32,9 @@ def _text(name: str, line: int) -> str:
         return linecache.getline(name, line).strip()
     finally:
         sys.setprofile(watch)
+
+
+_ARRAYS = re.compile(r"[/\\](numpy|scipy)[/\\]")
 
 
 class GraphBreak(BaseException):

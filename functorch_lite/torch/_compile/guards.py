@@ -297,7 +297,8 @@ class Walk:
 def _kind_of(t: Tensor) -> tuple[Any, ...]:
     """What of a tensor a program depends on."""
     array = t._np
-    return t.__class__, array.shape, array.strides, array.dtype, needs_grad(t), t._inference
+    leaf = t._fn is None
+    return t.__class__, array.shape, array.strides, array.dtype, needs_grad(t), leaf, t._inference
 
 
 class State(Walk):

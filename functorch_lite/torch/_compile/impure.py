@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import sys
+import sysconfig
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ _MODULES = frozenset(
     "_io _random _socket _ssl _thread posix nt select signal time _datetime".split()
 )
 _CALLS = frozenset(("print", "input", "open", "breakpoint"))
+_STDLIB = sysconfig.get_path("stdlib")
 _HARMLESS = frozenset(("fspath", "lstat", "stat", "get_ident", "getpid", "allocate_lock"))
 
 
@@ -55,7 +57,9 @@ class Watch:
         printed = module == "builtins" and name in _CALLS
         if printed or module in _MODULES or _is_stateful(f):
             file = frame.f_code.co_filename
-            if self._library() or name in _HARMLESS or file.startswith((PACKAGE, "<frozen")):
+            if name in _HARMLESS or file.startswith((PACKAGE, "<frozen")):
+                return
+            if self._library() and ("site-packages" in file or file.startswith(_STDLIB)):
                 return
             found = GraphBreak(f"{name}() has effects that are not supported in compiled graphs")
             self._broken(found)

@@ -96,11 +96,8 @@ class Program:
             if edge is not None:
                 places.append(i)
                 edges.append(edge)
-        recording.finishing = True
-        found: list[Any] = []
         with recording.library("backward"):
-            found = engine.run(starts, False, False, edges)  # type: ignore[arg-type]
-        recording.finishing = False
+            found: list[Any] = engine.run(starts, False, False, edges)  # type: ignore[arg-type]
         self.reached = [i for i, g in zip(places, found, strict=True) if g is not None]
         return [recording.lift_constant(g) for g in found if g is not None]
 

@@ -120,7 +120,6 @@ class Recording:
         inputs: what the program takes: places of tensors, and draws.
         twins: per place, the tensor that stands for one.
         demands: truth values that were assumed, and what they were taken to be.
-        finishing: whether the call has returned, and its backward pass is recorded.
     """
 
     numpy_rules = NUMPY_RULES
@@ -132,7 +131,6 @@ class Recording:
         self.twins: dict[int, Tensor] = {}
         self.demands: list[tuple[Any, bool]] = []
         self.broken: GraphBreak | None = None
-        self.finishing = False
         self._kept: dict[int, Any] = {}
         self._depth = 0
         self._skip: Any = None
@@ -158,7 +156,7 @@ class Recording:
     # ---------------------------------------------------------------------------------- breaks
     def refuse(self, what: str) -> None:
         """Something was met that no graph can hold."""
-        if not self.finishing:
+        if not self._depth:
             raise self.unsupported(what)
 
     def unsupported(self, what: str) -> GraphBreak:

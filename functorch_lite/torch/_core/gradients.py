@@ -367,7 +367,13 @@ def _requires_grad(self: Tensor) -> bool:
 
 Tensor.grad = property(_get_grad, _set_grad, _del_grad)
 Tensor.requires_grad = property(_requires_grad, _set_requires_grad)
-Tensor.grad_fn = property(_grad_fn)  # type: ignore[attr-defined]
+def _asked_grad_fn(self: Tensor) -> Node | None:
+    if overrides.known:
+        overrides.refuse("Tensor.grad_fn")
+    return _grad_fn(self)
+
+
+Tensor.grad_fn = property(_asked_grad_fn)  # type: ignore[attr-defined]
 Tensor.is_leaf = property(_is_leaf)  # type: ignore[attr-defined]
 Tensor.retains_grad = property(_retains_grad)  # type: ignore[attr-defined]
 Tensor.output_nr = property(_output_nr)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ import numpy as np
 
 from functorch_lite.torch._core.keeping import keep, keep_result
 from functorch_lite.torch._core.op import wants_grad
+from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import make
 from functorch_lite.torch._ops.creation import eye
 from functorch_lite.torch.distributions._tensor import Tensor
@@ -39,6 +40,8 @@ def cholesky(a: Tensor) -> Tensor:
     Raises:
         LinAlgError: a matrix is not positive definite.
     """
+    if overrides.known:
+        overrides.values_asked(a)
     try:
         data = np.linalg.cholesky(a._np)
     except np.linalg.LinAlgError:
@@ -82,6 +85,8 @@ def _not_positive(data: Any) -> LinAlgError:
 
 def is_positive_definite(a: Tensor) -> Tensor:
     """Which matrices of a batch have a Cholesky factor: bool ``[...]``."""
+    if overrides.known:
+        overrides.values_asked(a)
     n = a.shape[-1]
     if _is_positive(a._np):
         return make(np.ones(a._np.shape[:-2], bool))
@@ -97,6 +102,8 @@ def solve_triangular(a: Tensor, b: Tensor, upper: bool) -> Tensor:
         b: ``[..., n, m]``; batches broadcast.
         upper: whether ``a`` is upper triangular.
     """
+    if overrides.known:
+        overrides.values_asked(a)
     batch = np.broadcast_shapes(a._np.shape[:-2], b._np.shape[:-2])
     a, b = a.expand(*batch, -1, -1), b.expand(*batch, -1, -1)
     half = np.triu(a._np) if upper else np.tril(a._np)

@@ -11,6 +11,7 @@ from typing import Any
 from functorch_lite.torch._core import gradients
 from functorch_lite.torch._core.grad_mode import enable_grad, is_grad_enabled
 from functorch_lite.torch._core.node import Saved
+from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, version
 from functorch_lite.torch._object.generator import get_rng_state, set_rng_state
 from functorch_lite.torch.autograd.function import Function
@@ -188,6 +189,8 @@ def _without_reentry(
     function: Callable[..., Any], preserve: bool, context_fn: Any, check: bool, early_stop: bool,
     args: tuple[Any, ...], kwargs: dict[str, Any],
 ) -> Any:  # fmt: skip
+    if overrides.known:
+        overrides.refuse("torch.utils.checkpoint")
     forward_context, again_context = context_fn()
     if not is_grad_enabled():
         with forward_context:

@@ -11,7 +11,7 @@ import numpy as np
 
 from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.public import FUNCTIONS
+from functorch_lite.torch._core.public import FUNCTIONS, overrides
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops import creation as _creation  # noqa: F401  (makes ``full``)
 from functorch_lite.torch.nn import functional as _functional
@@ -43,6 +43,8 @@ def _is_causal(mask: Any, is_causal: bool | None) -> bool:
     """What is said of a mask, or else whether it is one of ``_generate_square_subsequent_mask``."""
     if is_causal is not None or mask is None:
         return bool(is_causal)
+    if overrides.known:
+        overrides.values_asked(mask)
     values = mask._np
     size = values.shape[-1]
     if values.shape[-2:] != (size, size) or values.dtype.kind == "b":
@@ -111,6 +113,8 @@ class TransformerEncoder(Module):
             return False
         if padding._np.dtype.kind != "b":
             return False
+        if overrides.known:
+            overrides.values_asked(padding)
         if self.mask_check and (np.diff(padding._np.astype(np.int8), axis=1) < 0).any():
             return False
         first = self.layers[0]

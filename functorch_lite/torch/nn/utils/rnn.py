@@ -11,6 +11,7 @@ import numpy as np
 from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.core.array import Array, wrap
+from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch.nn._functional.pulled import Linear
 from functorch_lite.torch.nn._functional.recurrent import packed_places
@@ -161,6 +162,8 @@ def pack_padded_sequence(
 
     Source: ``torch.nn.utils.rnn.pack_padded_sequence``.
     """
+    if overrides.known:
+        overrides.refuse("packing of sequences")
     steps = lengths._np if isinstance(lengths, Tensor) else np.asarray([int(n) for n in lengths])
     steps = steps.astype(np.int64)
     order = None
@@ -215,6 +218,8 @@ def pad_packed_sequence(
     Source: ``torch.nn.utils.rnn.pad_packed_sequence``.
     """
     data, batch_sizes, _, back = sequence
+    if overrides.known:
+        overrides.refuse("packing of sequences")
     sizes = batch_sizes._np
     time, batch = len(sizes), int(sizes[0])
     if total_length is not None:
