@@ -195,6 +195,18 @@ def test_results_share_memory_as_they_do_eagerly(T):
         assert turned.stride() == (1, 3)
 
 
+def test_results_are_memory_of_their_own():
+    w = torch.ones(2, requires_grad=True)
+    f = torch.compile(lambda x: (torch.zeros(2), x.clone(), (x + 0) * 1, w.detach() * 1, w * 1))
+    for _ in range(2):
+        x = torch.ones(2)
+        found = f(x)
+        same(found, (torch.zeros(2), x, x, x, w * 1))
+        for t in found:
+            t.add_(1)
+        assert x.tolist() == w.tolist() == [1, 1]
+
+
 def test_gradients_through_views_that_are_returned():
     found = []
     for T, wrap in ((torch, torch.compile), (real, lambda f: f)):

@@ -9,6 +9,7 @@ from oracle import ours as torch
 from oracle import same
 
 from functorch_lite.torch._compile.compiled import Compiled
+from functorch_lite.torch._ops.activations import FUNCTIONAL
 
 nn = torch.nn
 COUNT = 0
@@ -147,17 +148,28 @@ def test_values_are_checked_in_every_call():
 
 
 def test_surprises_take_no_random_numbers():
-    def f(i, w):
-        return torch.rand(2) + torch.nn.functional.cross_entropy(w, i, label_smoothing=0.1)
+    def f(x):
+        return torch.rand(2) * x.std()
 
-    g = torch.compile(f)
-    w = torch.randn(4, 2)
-    for i in ([0, 1, 0, 1], [-100, -100, -100, -100], [0, 0, 0, 0]):
-        i = torch.tensor(i)
-        torch.manual_seed(0)
-        mine = g(i, w)
-        torch.manual_seed(0)
-        same(mine, f(i, w), rtol=1e-5)
+    g = Compiled(f, False)
+    for values in ([1.0, 2.0], [3.0, 3.0], [1.0, 4.0]):
+        found = []
+        for run in (g, f):
+            x = torch.tensor(values, requires_grad=True)
+            torch.manual_seed(0)
+            y = run(x)
+            y.sum().backward()
+            found.append((y, x.grad, torch.rand(2)))
+        same(found[0], found[1], rtol=1e-5)
+    assert [kind.surprises for kind in g.kinds.values()] == [1]
+
+
+def test_operations_that_are_not_seen_are_no_constants():
+    f = Compiled(lambda x: FUNCTIONAL["glu"](x), False)
+    for n in (1.0, 2.0):
+        x = torch.tensor([n, n])
+        same(f(x), FUNCTIONAL["glu"](x))
+    assert "not seen" in next(iter(f.reasons))
 
 
 # --------------------------------------------------------------------------- state of the program
@@ -218,6 +230,14 @@ def test_iterators_and_large_arrays_cannot_be_guarded():
     array[:] = 2
     assert g(torch.zeros(())).item() == 8192
     assert "array" in next(iter(g.reasons))
+
+
+def test_sets_are_guarded_by_value():
+    names = {"a"}
+    f = Compiled(lambda x: x + len(names), True)
+    assert f(torch.zeros(())).item() == 1
+    names.add("b")
+    assert f(torch.zeros(())).item() == 2
 
 
 def test_small_arrays_are_guarded_by_value():

@@ -76,3 +76,53 @@ def test_gradients_of_gradients(name):
         (g,) = T.autograd.grad((out * out).sum(), x, create_graph=True)
         found.append(T.autograd.grad((g * g).sum(), [x, y]))
     same(found[0], found[1], rtol=1e-6, strides=False)
+
+
+def second_derivative(T, wrap):
+    x, y = (T.tensor([1.0, 2.0, 3.0], requires_grad=True) for _ in range(2))
+
+    def f(x, y):
+        with T.no_grad():
+            z = y * 2
+        return T.nn.functional.dropout(x * y.detach() * z + x.norm() * y, 0.5)
+
+    T.manual_seed(4)
+    (g,) = T.autograd.grad(wrap(f)(x, y).sum(), x, create_graph=True)
+    after = T.rand(2)
+    return g, T.autograd.grad((g * g).sum(), [x, y]), after
+
+
+def test_second_derivatives_know_detached_values_and_the_stream():
+    theirs = second_derivative(real, lambda f: f)
+    same(second_derivative(ours, ours.compile), theirs, rtol=1e-5, strides=False)
+
+
+def test_second_derivatives_leave_buffers_alone():
+    found = []
+    for T, wrap in ((ours, ours.compile), (real, lambda f: f)):
+        T.manual_seed(0)
+        model = T.nn.BatchNorm1d(3)
+        x = T.randn(5, 3, requires_grad=True)
+        (g,) = T.autograd.grad(wrap(model)(x).pow(3).sum(), x, create_graph=True)
+        (h,) = T.autograd.grad((g * g).sum(), x)
+        found.append((g, h, list(model.buffers())))
+    same(found[0], found[1], rtol=1e-3, strides=False)
+
+
+def test_second_derivatives_of_another_state_are_refused():
+    model = ours.nn.Dropout(0.5)
+    x = ours.ones(4, requires_grad=True)
+    y = ours.compile(model)(x * 2)
+    model.eval()
+    with pytest.raises(RuntimeError, match="has changed since"):
+        ours.autograd.grad(y.sum(), x, create_graph=True)
+    y = ours.compile(model)(x * 2)
+    ours.autograd.grad(y.sum(), x, create_graph=True)
+
+
+def test_positions_are_checked_in_every_call():
+    f = ours.compile(lambda x, i: x[:, i] + x.gather(1, i[None]), fullgraph=False)
+    x = ours.arange(6.0).view(1, 6)
+    same(f(x, ours.tensor([0, 5])), ours.tensor([[0.0, 10.0]]))
+    with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
+        f(x, ours.tensor([0, 6]))

@@ -99,14 +99,14 @@ class Compiled:
         if overrides.known and overrides.recorder is not None:
             return f(*args, **kwargs)  # part of the graph of the caller
         try:
-            walk = Call(self._state(), args, kwargs)
+            call = Call(self._state(), args, kwargs)
         except Unguarded as error:
             reason = f"the state of {self.name} cannot be guarded: {error}"
             return self._eagerly(reason, args, kwargs)
-        kind = self.kinds.get(walk.key)
+        kind = self.kinds.get(call.key)
         if kind is None:
             with self._lock:
-                kind = self.kinds.get(walk.key) or self._new_kind(walk, args, kwargs)
+                kind = self.kinds.get(call.key) or self._new_kind(call, args, kwargs)
         if kind is None:
             return self._eagerly(
                 f"{self.name} has been compiled for {_limit()} kinds of calls already "
@@ -114,7 +114,7 @@ class Compiled:
             )  # fmt: skip
         if kind.entry is not None:
             try:
-                return kind.entry.run(walk.tensors)
+                return kind.entry.run(call)
             except NotAsAssumed:
                 kind.surprises += 1
                 if kind.surprises >= MOST_SURPRISES:
@@ -146,16 +146,16 @@ class Compiled:
         return self.f(*args, **kwargs)
 
     # -------------------------------------------------------------------------------- recording
-    def _new_kind(self, walk: Call, args: Any, kwargs: Any) -> _Kind | None:
+    def _new_kind(self, call: Call, args: Any, kwargs: Any) -> _Kind | None:
         if len(self.kinds) >= _limit():
             return None
-        entry, reason = self._record(walk, args, kwargs)
-        kind = self.kinds[walk.key] = _Kind(entry, reason, [*walk.state.kept, *walk.kept])
+        entry, reason = self._record(call, args, kwargs)
+        kind = self.kinds[call.key] = _Kind(entry, reason, [*call.state.kept, *call.kept])
         return kind
 
-    def _record(self, walk: Call, args: Any, kwargs: Any) -> tuple[Entry | None, str | None]:
+    def _record(self, call: Call, args: Any, kwargs: Any) -> tuple[Entry | None, str | None]:
         """The program of a kind of call, or why there is none."""
-        recording = Recording(self.name, {id(t): i for i, t in enumerate(walk.tensors)})
+        recording = Recording(self.name, {id(t): i for i, t in enumerate(call.tensors)})
         streams = Streams()
         entry = None
         broken: list[GraphBreak] = []
@@ -163,7 +163,7 @@ class Compiled:
             with recording:
                 with Watch(broken.append, recording.in_library):
                     out = self.f(*args, **kwargs)
-                entry = Entry(recording, out, walk.tensors)
+                entry = Entry(recording, out, call.tensors)
             reason = None
         except GraphBreak as error:
             reason = str(error)
@@ -173,7 +173,7 @@ class Compiled:
         first = recording.broken or (broken[0] if broken else None)
         if first is not None:
             entry, reason = None, str(first)
-        changed = put_back(walk)
+        changed = put_back(call)
         if changed and reason is None:
             entry, reason = None, f"the call changes {', '.join(changed)}"
         moved = streams.moved()

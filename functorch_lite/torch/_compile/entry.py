@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from functorch_lite.core.array import Array
 from functorch_lite.core.trace import state
-from functorch_lite.torch._compile.outputs import Outputs
+from functorch_lite.torch._compile.guards import Call
+from functorch_lite.torch._compile.outputs import Outputs, leaves_of
 from functorch_lite.torch._compile.program import Program
 from functorch_lite.torch._compile.recording import Draw, Recording
 from functorch_lite.torch._compile.symbol import symbol_of
+from functorch_lite.torch._core import engine
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, Saved, attach, edge_of, freed_error
-from functorch_lite.torch._core.op import Composite, fresh
+from functorch_lite.torch._core.op import fresh
 from functorch_lite.torch._core.order import as_laid
 from functorch_lite.torch._core.tensor import Tensor, make, version
-from functorch_lite.transforms.call import call_graph, program_of
+from functorch_lite.transforms.call import program_of
 
 __all__ = ["Entry", "NotAsAssumed"]
 
@@ -34,11 +36,13 @@ class CompiledFunctionBackward(Node):
         program: its graphs.
         operands: tensors, as they were.
         kept: what the backward graph begins with.
+        again: runs the call eagerly once more; the results that gradients arrive at.
     """
 
-    __slots__ = ("kept", "operands", "program")
+    __slots__ = ("again", "kept", "operands", "program")
 
     program: Program
+    again: Any
     operands: Sequence[Saved]
     kept: Sequence[Saved]
 
@@ -64,24 +68,19 @@ class CompiledFunctionBackward(Node):
         found = state.run(program_of(self.program.backward), *datas)
         return [fresh(d, cts) for d in found]
 
-    def _recorded(self, cts: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The same as an operation on gradients and operands."""
-        program, count = self.program, len(cts)
-        backward = program.backward
-        assert backward is not None
-
-        def f(*given: Array) -> tuple[Array, ...]:
-            arrays = given[count:]
-            have = [*arrays, *call_graph(program.forward, arrays)]
-            return tuple(call_graph(backward, [*[have[i] for i in program.places], *given[:count]]))
-
-        operands = [s.get(self) for s in self.operands]
-        made: Sequence[Tensor] = Composite("CompiledFunctionBackwardBackward", f)([*cts, *operands])
-        return made
+    def _recorded(self, cts: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """The same with a graph of its own: that of the eager call, which runs again."""
+        for s in self.operands:
+            s.raw(self)  # complains if it has changed
+        roots = self.again()
+        starts: list[Any] = [(edge_of(t), g) for t, g in zip(roots, cts, strict=True)]
+        edges: list[Any] = [self.edges[i] for i in self.program.reached]
+        return engine.run(starts, True, True, edges)
 
     def release(self) -> None:
         self.freed = True
         self.kept = self.operands = ()
+        self.again = None
 
 
 class Entry:
@@ -100,9 +99,10 @@ class Entry:
         outputs = Outputs(recording, out, given)
         self._recipe = outputs.recipe
         self._writes = [slot for slot, _ in outputs.writes]
-        others = [symbol_of(twin).value for _, twin in outputs.writes]
-        self._layouts = [_layout(t) for t in outputs.roots]
-        self.program = Program(recording, outputs.roots, others)
+        with recording.library("the result"):
+            others = [symbol_of(twin).value for _, twin in outputs.writes]
+            self._layouts = [_layout(t) for t in outputs.roots]
+            self.program = Program(recording, outputs.roots, others)
         graph = self.program.forward
         # A result that is an operand or a constant would be somebody else's memory.
         owned = {*graph.inputs, *graph.consts}
@@ -110,22 +110,23 @@ class Entry:
         self._inputs = list(recording.inputs)
         self._slots = [i for i in self._inputs if not isinstance(i, Draw)]
         self._draws = [i for i in self._inputs if isinstance(i, Draw)]
-        self._roots = len(outputs.roots)
+        self.leaves = [outputs.leaves[i] for i in self.program.asked]
 
-    def run(self, given: Sequence[Tensor]) -> Any:
-        """The result of a call with other tensors of the same kinds.
+    def run(self, call: Call) -> Any:
+        """The result of a call of the same kind.
 
         Raises:
             NotAsAssumed: it has to run eagerly; nothing has happened yet.
         """
+        given, program = call.tensors, self.program
         if self._writes:
             self._check_memory(given)
-        before = [(d.engine, d.engine.state()) for d in self._draws] if self.program.checked else []
+        streams = [(d.engine, d.engine.state()) for d in self._draws]
         operands = [make(i.draw()) if isinstance(i, Draw) else given[i] for i in self._inputs]
-        found = state.run(program_of(self.program.forward), *[t._np for t in operands])
-        if self.program.checked and found[self.program.count - 1]:
-            for engine, was in before:
-                engine.set_state(was)
+        found = state.run(program_of(program.forward), *[t._np for t in operands])
+        if program.checked and found[program.count - 1]:
+            for stream, was in streams:
+                stream.set_state(was)
             raise NotAsAssumed
         roots = []
         for data, copied, like in zip(found, self._copied, self._layouts, strict=False):
@@ -133,15 +134,19 @@ class Entry:
             if like is not None:
                 made._np = as_laid(made._np, np.lib.stride_tricks.as_strided(made._np, *like))
             roots.append(made)
-        if self.program.backward is not None:
-            self._attach(operands, found, roots)
-        for slot, new in zip(self._writes, found[self._roots :], strict=False):
+        if program.backward is not None:
+            before = [(given[s], given[s]._np.copy()) for s in self._writes]
+            node = self._attach(operands, found, roots, before)
+            node.again = partial(call_again, self, call, streams, before)
+        for slot, new in zip(self._writes, found[len(roots) :], strict=False):
             t = given[slot]
             t._np[...] = new
             version(t).count += 1
         return self._recipe.build(given, roots)
 
-    def _attach(self, operands: Sequence[Tensor], found: Any, roots: Sequence[Tensor]) -> None:
+    def _attach(
+        self, operands: Sequence[Tensor], found: Any, roots: Sequence[Tensor], before: Any
+    ) -> CompiledFunctionBackward:
         """Record the call."""
         program = self.program
         reached = set(program.reached)
@@ -152,18 +157,24 @@ class Entry:
         for nr, i in enumerate(program.asked):
             attach(roots[i], node, nr)
         numbers = {i: nr for nr, i in enumerate(program.asked)}
-        node.operands = [Saved(t, t._np, version(t)) for t in operands]
+        # What the call itself is about to write to is kept as it was.
+        copies = {id(t): array for t, array in before}
+        node.operands = [
+            Saved(None, copies[id(t)], None) if id(t) in copies else Saved(t, t._np, version(t))
+            for t in operands
+        ]
         kept = []
         for at in program.places:
             i = at - len(operands)
             if i < 0:
                 kept.append(node.operands[at])
-            elif i < self._roots:
+            elif i < len(roots):
                 t = roots[i]
                 kept.append(Saved(None, t._np, version(t), numbers.get(i, -1)))
             else:
                 kept.append(Saved(None, found[i], None))
         node.kept = kept
+        return node
 
     def _check_memory(self, given: Sequence[Tensor]) -> None:
         """Refuse to write to memory that another operand is a view of."""
@@ -172,6 +183,46 @@ class Entry:
         others = {id(given[s]._version_of) for s in self._slots if s not in self._writes}
         if memories & others or len(memories) < len(written):
             raise NotAsAssumed
+
+
+def call_again(
+    entry: Entry, call: Call, streams: Sequence[Any], before: Sequence[tuple[Tensor, Any]]
+) -> list[Tensor]:
+    """Run a call eagerly that has run compiled, for the graph that it leaves.
+
+    Args:
+        streams: generators and the states that the call began with.
+        before: tensors that it wrote to, and their values before.
+
+    Returns:
+        the results of the program that have gradients.
+
+    Raises:
+        RuntimeError: the state of the program is another one by now.
+    """
+    if not call.holds():
+        raise RuntimeError(
+            f"torch.compile: the second derivative of {call.state.name} needs the function to run "
+            "again, but what it depends on has changed since (flags, attributes, closures or "
+            "argument containers). Remedy: differentiate before changing it, or leave out "
+            "torch.compile"
+        )
+    now = [(stream, stream.state()) for stream, _ in streams]
+    after = [(t, t._np.copy(), version(t).count) for t, _ in before]
+    try:
+        for stream, was in streams:
+            stream.set_state(was)
+        for t, values in before:
+            t._np[...] = values
+        found = leaves_of(call.run())
+    finally:
+        for stream, was in now:
+            stream.set_state(was)
+        for t, values, count in after:
+            t._np[...] = values
+            version(t).count = count
+    chosen = [found[i] for i in entry.leaves]
+    return [t if t._view is None else t._view.base for t in chosen]
 
 
 def _layout(t: Tensor) -> Any:

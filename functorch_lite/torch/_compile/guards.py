@@ -316,6 +316,8 @@ class State(Walk):
 
     def __init__(self, f: Any) -> None:
         super().__init__()
+        self.f = f
+        self.name = getattr(f, "__name__", type(f).__name__)
         self._visit(f, "")
         self.key = tuple(self.parts)
         self.number = -1
@@ -361,7 +363,7 @@ class Call(Walk):
 
     def __init__(self, state: State, args: Any, kwargs: Any) -> None:
         super().__init__()
-        self.state = state
+        self.state, self.args, self.kwargs = state, args, kwargs
         self.tensors = state.tensors.copy()
         self._seen = state._seen.copy()
         self.parts += (state.number, mode.enabled, mode.inference, default.dtype)
@@ -371,6 +373,19 @@ class Call(Walk):
             self.parts.append(name)
             self._visit(x, name)
         self.key = tuple(self.parts)
+        self._alive.clear()
+
+    def run(self) -> Any:
+        """Make the call, eagerly."""
+        return self.state.f(*self.args, **self.kwargs)
+
+    def holds(self) -> bool:
+        """Whether the same call would still find what it found."""
+        if not self.state.unchanged():
+            now = State(self.state.f)
+            if now.key != self.state.key or not all(map(is_, now.tensors, self.state.tensors)):
+                return False
+        return Call(self.state, self.args, self.kwargs).key == self.key
 
 
 @functools.cache

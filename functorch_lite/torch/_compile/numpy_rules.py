@@ -146,6 +146,8 @@ def take(recording: Recording, x: Any, places: Any, axis: Any = None, **kwargs: 
 
 @_rule
 def take_along_axis(recording: Recording, x: Any, places: Any, axis: int = -1) -> Symbol:
+    if isinstance(places, Symbol):
+        places.within(x.shape[axis], -x.shape[axis])
     found = fnp.take_along_axis(value_of(x), value_of(places), axis=axis)
     return _made(recording, found)
 

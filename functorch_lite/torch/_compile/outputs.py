@@ -14,10 +14,9 @@ from functorch_lite.torch._compile.symbol import symbol_of
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.order import is_dense
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, memory
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "leaves_of"]
 
 Tensors = Sequence[Tensor]
 
@@ -96,6 +95,19 @@ class _Many:
         return kind(zip(self.names, found, strict=True)) if self.names else kind(found)
 
 
+def leaves_of(x: Any) -> list[Tensor]:
+    """The tensors in a result, in order."""
+    if isinstance(x, Tensor):
+        return [x]
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        return [t for f in dataclasses.fields(x) for t in leaves_of(getattr(x, f.name))]
+    if isinstance(x, dict):
+        return [t for v in x.values() for t in leaves_of(v)]
+    if isinstance(x, (tuple, list)):
+        return [t for v in x for t in leaves_of(v)]
+    return []
+
+
 class Outputs:
     """The recipe, and what the program has to compute for it.
 
@@ -107,6 +119,7 @@ class Outputs:
     Attributes:
         recipe: how to build the result.
         roots: the tensors that the program computes; every tensor is one of these, or views one.
+        leaves: for each of them, which tensor of the result it is, or is viewed by.
         writes: places of tensors that the call has written to, and what stands for them.
     """
 
@@ -115,8 +128,12 @@ class Outputs:
         self._given = given
         self._places: dict[int, int] = {}
         self.roots: list[Tensor] = []
+        self.leaves: list[int] = []
+        found = [recording.lift(t) for t in leaves_of(out)]
         for wanted in (True, False):  # memory is that of a tensor with a gradient, if there is one
-            self._collect(out, wanted)
+            for i, t in enumerate(found):
+                if needs_grad(t) is wanted:
+                    self._collect(i, t)
         self.recipe = self._spec(out)
         self.writes = [
             (slot, twin) for slot, twin in recording.twins.items() if symbol_of(twin).storage.writes
@@ -125,25 +142,19 @@ class Outputs:
             if twin._fn is not None:
                 raise recording.unsupported("writing into an argument, with a gradient,")
 
-    def _collect(self, x: Any, wanted: bool) -> None:
-        """Find the tensors whose memory the results lie in."""
-        if isinstance(x, Tensor):
-            t = self._recording.lift(x)
-            if not is_symbol(t._np) or symbol_of(t).storage.source is not None:
-                return
-            storage = symbol_of(t).storage
-            if needs_grad(t) is wanted and id(storage) not in self._places:
-                base = t if t._view is None else t._view.base
-                if symbol_of(base).storage is not storage or base._np.size != storage.count:
-                    raise self._recording.unsupported("a result that views part of hidden memory")
-                self._places[id(storage)] = len(self.roots)
-                self.roots.append(base)
-        elif dataclasses.is_dataclass(x) and not isinstance(x, type):
-            for field in dataclasses.fields(x):
-                self._collect(getattr(x, field.name), wanted)
-        elif isinstance(x, (tuple, list, dict)):
-            for item in x.values() if isinstance(x, dict) else x:
-                self._collect(item, wanted)
+    def _collect(self, place: int, t: Tensor) -> None:
+        """Find the tensor whose memory a result lies in."""
+        if not is_symbol(t._np) or symbol_of(t).storage.source is not None:
+            return
+        storage = symbol_of(t).storage
+        if id(storage) in self._places:
+            return
+        base = t if t._view is None else t._view.base
+        if symbol_of(base).storage is not storage or base._np.size != storage.count:
+            raise self._recording.unsupported("a result that views part of hidden memory")
+        self._places[id(storage)] = len(self.roots)
+        self.roots.append(base)
+        self.leaves.append(place)
 
     def _spec(self, x: Any) -> Any:
         if isinstance(x, Tensor):
@@ -151,7 +162,7 @@ class Outputs:
         if isinstance(x, PLAIN):
             return _Plain(x)
         cls = type(x)
-        if cls in (tuple, list, Size) or (isinstance(x, tuple) and hasattr(x, "_fields")):
+        if cls is list or isinstance(x, tuple):
             return _Many(cls, (), tuple(map(self._spec, x)))
         if cls in (dict, OrderedDict):
             return _Many(cls, tuple(x), tuple(map(self._spec, x.values())))

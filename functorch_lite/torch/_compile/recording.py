@@ -85,9 +85,14 @@ class _Trace(StageTrace):
 
     def _plain(self, x: Any) -> Any:
         """A value without a symbol in it."""
-        if x.__class__ is Array and is_symbol(x._data):
+        if x.__class__ is not Array:
+            return x
+        if is_symbol(x._data):
             with Reenter(self):
                 return x._data.value
+        if not self.recording.in_library():
+            # Only within an operation, which has seen its tensors, is an array a constant.
+            raise self.recording.unsupported("an operation on tensors that was not seen")
         return x
 
     def var_of(self, x: Any) -> Any:
@@ -257,7 +262,8 @@ class Recording:
 
     def trace_constant(self, array: Any) -> Any:
         """An array that is part of the graph."""
-        return self.trace.tracer(self.trace.var_of(wrap(np.array(array, order="C"))))
+        with self.library("a constant"):
+            return self.trace.tracer(self.trace.var_of(wrap(np.array(array, order="C"))))
 
     def applied(self, record: Op, operands: Sequence[Any], params: dict[str, Any]) -> Symbol:
         """The result of an op on symbols and arrays of one dtype."""

@@ -207,18 +207,37 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, key: Any) -> Symbol:
         if _is_basic(key):
-            return self._seen(lambda a: a[key] if isinstance(a[key], np.ndarray) else a[key, ...])
-        if not isinstance(key, tuple):
-            key = (key,)
-        keys = [self._index(k) for k in key]
-        return self._made(self.value[tuple(keys)])
+            keys = key if isinstance(key, tuple) else (key,)
+            # With an ellipsis the answer is a view even of one element: there are none to read.
+            whole: Any = keys if Ellipsis in keys else (*keys, Ellipsis)
+            return self._seen(lambda a: a[whole])
+        return self._made(self.value[self._index(key)])
 
-    def _index(self, key: Any) -> Any:
-        if isinstance(key, (Symbol, np.ndarray)):
-            if key.dtype.kind == "b":
-                raise self.recording.needs_values("indexing by a mask")
-            return value_of(key)
-        return key
+    def _index(self, key: Any) -> tuple[Any, ...]:
+        """An index with arrays in it, for core arrays; each call checks its positions."""
+        keys = key if isinstance(key, tuple) else (key,)
+        used = sum(1 for k in keys if k is not None and k is not Ellipsis)
+        found: list[Any] = []
+        dim = 0
+        for k in keys:
+            if k is Ellipsis:
+                dim += self.ndim - used
+            elif k is not None:
+                if not isinstance(k, (slice, int)):
+                    k = self._positions(k, self.shape[dim])
+                dim += 1
+            found.append(k)
+        return tuple(found)
+
+    def _positions(self, key: Any, n: int) -> Any:
+        array = key if isinstance(key, Symbol) else np.asarray(key)
+        if array.dtype.kind == "b":
+            raise self.recording.needs_values("indexing by a mask")
+        if isinstance(array, Symbol):
+            array.within(n, -n)
+        elif array.size and not (-n <= array.min() and array.max() < n):
+            raise IndexError(f"an index is out of bounds for a dimension of size {n}")
+        return value_of(array)
 
     def __setitem__(self, key: Any, new: Any) -> None:
         if not _is_basic(key):
@@ -230,8 +249,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
                         self.recording, fnp.where(value_of(mask), given, self.value)
                     )
                     return
-            at = tuple([self._index(k) for k in keys])
-            made = self.value.at[at].set(value_of(new, self.dtype))
+            made = self.value.at[self._index(key)].set(value_of(new, self.dtype))
             write(self.storage, self.shape, self.steps, self.offset, made)
             return
         part = self if key is Ellipsis else self[key]
@@ -243,8 +261,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         name = WRITES.get(ufunc.__name__)
         if name is None:
             raise self.recording.unsupported(f"numpy.{ufunc.__name__}.at")
-        at = tuple([self._index(k) for k in (key if isinstance(key, tuple) else (key,))])
-        made = getattr(self.value.at[at], name)(value_of(new, self.dtype))
+        made = getattr(self.value.at[self._index(key)], name)(value_of(new, self.dtype))
         write(self.storage, self.shape, self.steps, self.offset, made)
 
     def zeros(self, shape: Any) -> Symbol:
@@ -407,9 +424,19 @@ def fresh_symbol(recording: Recording, value: Any, order: Sequence[int] | None =
     return out
 
 
+class _Layout:
+    """How an array lies in memory, dimensions that run backwards turned round."""
+
+    __slots__ = ("flags", "ndim", "shape", "strides")
+
+    def __init__(self, array: Any) -> None:
+        self.ndim, self.shape, self.flags = array.ndim, array.shape, array.flags
+        self.strides = tuple([abs(s) for s in array.strides])
+
+
 def laid(made: Symbol, operands: Sequence[Any]) -> Symbol:
     """A fresh elementwise result with its dimensions in memory in the order of its operands'."""
-    arrays = [x for x in operands if hasattr(x, "strides")]
+    arrays = [_Layout(x) for x in operands if hasattr(x, "strides")]
     if made.ndim < 2 or all(a.flags.c_contiguous for a in arrays):
         return made
     order = iteration_order(made.shape, arrays)

@@ -33,6 +33,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "expit": ops.logistic,
     "erf": ops.erf,
     "erfc": ops.erfc,
+    "erfinv": ops.erfinv,
     "xlogy": _xlogy,
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.tensor import is_symbol
 from functorch_lite.torch._ops.shape import dimension
 
 __all__ = [
@@ -79,7 +80,7 @@ def repeated(g: Any, shape: tuple[int, ...], axes: Sequence[int], keepdim: bool)
 def rows(array: Any) -> Any:
     """An array laid out row by row, as reductions return it."""
     if array.__class__ is not np.ndarray:
-        return array
+        return array.laid_out() if is_symbol(array) else array
     shape = array.shape
     if not array.flags.c_contiguous:
         return np.ascontiguousarray(array)
