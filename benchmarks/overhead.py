@@ -13,49 +13,15 @@ that a slow spell of the machine falls on all alike. Libraries not installed are
 import argparse
 import importlib.util
 import statistics
-import sys
 import time
 
 import numpy as np
 
+from functorch_lite.testing import count_frames
+
 N = 10
 STAGED_OPS = 50
 ROUND_SECONDS = 0.02
-
-
-# ---------------------------------------------------------------- frames
-def python_frames(fn, repeats=20):
-    """Python frames entered per call of `fn`, not counting its own.
-
-    Args:
-        fn: a function of no arguments, written in Python; it is called once before the counting.
-        repeats: calls to average over.
-
-    Returns:
-        The number of `call` events of `sys.setprofile` per call of `fn`, less the one of `fn`.
-
-    Example:
-        >>> def helper():
-        ...     return 1
-        >>> python_frames(lambda: helper() + helper())
-        2.0
-    """
-    count = 0
-
-    def profiler(frame, event, argument):
-        nonlocal count
-        if event == "call":
-            count += 1
-
-    fn()
-    previous = sys.getprofile()
-    sys.setprofile(profiler)
-    try:
-        for _ in range(repeats):
-            fn()
-    finally:
-        sys.setprofile(previous)
-    return count / repeats - 1
 
 
 def in_transform(mode, body):
@@ -103,7 +69,7 @@ def frames_table():
     """Frames per op, `{mode: {expression: frames}}`."""
     return {
         mode: {
-            name: in_transform(mode, lambda x, y, make=make: python_frames(make(x, y)))
+            name: in_transform(mode, lambda x, y, make=make: count_frames(make(x, y)))
             for name, make in EXPRESSIONS.items()
         }
         for mode in MODES

@@ -90,8 +90,7 @@ def logits_of(params: Any, characters: Any, carry: Any = None) -> tuple[Any, Any
 def loss_fn(params: Any, rows: Any) -> Any:
     """Nats per character of rows i64[time + 1, batch], each character from those before it."""
     logits, _ = logits_of(params, rows[:-1])
-    targets = rows[1:]  # i64[time, batch]
-    return nn.cross_entropy(logits.reshape(-1, len(CHARACTERS)), targets.reshape(-1))
+    return nn.cross_entropy(logits, rows[1:], axis=-1)
 
 
 def sample(params: Any, key: Any, length: int) -> Any:
@@ -103,9 +102,9 @@ def sample(params: Any, key: Any, length: int) -> Any:
         character = random.categorical(key, logits[0, 0])
         return (character, memory), character
 
-    h = c = fnp.zeros((1, 1, HIDDEN))  # f32[layers, batch, hidden]
     start = fnp.asarray(CHARACTERS.index("."))
-    _, characters = lax.scan(step, (start, (h, c)), random.split(key, length))
+    memory = nn.zero_carry(params["lstm"], 1)  # two f32[layers, batch, hidden]
+    _, characters = lax.scan(step, (start, memory), random.split(key, length))
     return characters
 
 

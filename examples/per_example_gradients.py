@@ -32,6 +32,7 @@ BATCH_SIZE = 128
 
 net = nn.chain(nn.Linear(64, 128), nn.tanh, nn.Linear(128, 10))  # from one image, f32[64]
 optimizer = optim.sgd(0.5, momentum=0.9)
+norm_of = optim.global_norm  # of a whole tree of gradients
 
 
 def load() -> tuple[Any, ...]:
@@ -44,11 +45,6 @@ def load() -> tuple[Any, ...]:
 def loss_fn(params: Any, image: Any, label: Any) -> Any:
     """The loss of one example: there is no batch in it."""
     return nn.cross_entropy(net.apply(params, image), label)
-
-
-def norm_of(grads: Any) -> Any:
-    """The norm of a whole tree of gradients."""
-    return fnp.sqrt(sum(fnp.sum(g * g) for g in tree.leaves(grads)))
 
 
 def clipped(grads: Any, limit: float) -> Any:

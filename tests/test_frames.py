@@ -4,7 +4,7 @@ import platform
 
 import pytest
 
-from benchmarks.overhead import EXPRESSIONS, in_transform, python_frames
+from benchmarks.overhead import EXPRESSIONS, in_transform
 from functorch_lite.testing import count_frames
 
 pytestmark = pytest.mark.skipif(
@@ -20,14 +20,3 @@ def test_frames_per_op_stay_within_the_budget(mode, expression):
     make = EXPRESSIONS[expression]
     frames = in_transform(mode, lambda x, y: count_frames(make(x, y)))
     assert frames <= BUDGET[mode], f"{expression} takes {frames} frames in mode {mode}"
-
-
-def test_the_benchmark_counts_the_same():
-    def inner():
-        return 0
-
-    def outer():
-        return inner() + inner()
-
-    for f in (lambda: None, lambda: outer(), lambda: [outer() for _ in range(2)]):
-        assert python_frames(f) == count_frames(f)

@@ -55,7 +55,7 @@ class Batches:
         stop = min(start + self.batch_size, self.size)
         if self._order is None:
             return self._data.rows(start, stop)
-        return self._data.take(self._order[start:stop])
+        return self._data._gathered(self._order[start:stop])
 
     def __iter__(self) -> Iterator[Any]:
         for index in range(len(self)):

@@ -106,6 +106,10 @@ class Dataset:
                 f"data.Dataset.take: expected indices from 0 to {self._size - 1}; got "
                 f"{int(chosen.min())} to {int(chosen.max())}. Remedy: take them modulo len(data)."
             )
+        return self._gathered(chosen)
+
+    def _gathered(self, chosen: Any) -> Any:
+        """What :meth:`take` gives of indices that are known to be right, which may be traced."""
         return self._mapped(
             tree.map(lambda x: fnp.take(x, fl.device_put(chosen, x.device), axis=0), self._arrays)
         )

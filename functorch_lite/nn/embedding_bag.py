@@ -87,15 +87,16 @@ def embedding_bag(
     elif padding is not None:
         rows = fnp.where(counts[..., None], rows, 0)
     if ids.ndim == 2:
-        number = counts.sum(axis=1)
         out = rows.max(axis=1, initial=-np.inf) if mode == "max" else rows.sum(axis=1)
     else:
         bag, bags = _bags(name, offsets, ids.shape[0], include_last_offset)
-        number = segment_sum(counts.astype(int), bag, bags)
         out = (segment_max if mode == "max" else segment_sum)(rows, bag, bags)
+    if mode == "sum":
+        return out
+    number = counts.sum(axis=1) if ids.ndim == 2 else segment_sum(counts.astype(int), bag, bags)
     if mode == "max":
         return fnp.where(number[:, None] > 0, out, 0)
-    return out / fnp.maximum(number, 1).astype(out.dtype)[:, None] if mode == "mean" else out
+    return out / fnp.maximum(number, 1).astype(out.dtype)[:, None]
 
 
 def _check_mode(name: str, mode: str) -> None:

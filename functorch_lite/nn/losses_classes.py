@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import functorch_lite as fl
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
-from functorch_lite.errors import AxisError, DtypeError, ShapeError
+from functorch_lite.errors import AxisError, ShapeError
 from functorch_lite.nn.checks import as_array, as_float
 from functorch_lite.nn.ranges import check_range, known_values
 from functorch_lite.nn.reduction import (
     as_loss,
     check_reduction,
+    class_indices,
+    class_weight,
     real_operands,
     reduced,
     spread,
@@ -93,7 +95,7 @@ def cross_entropy(
     smoothing, at = float(label_smoothing), _axis(name, logits, axis)
     if logits.ndim and target.shape == logits.shape and target.dtype.kind not in "iub":
         target = as_float(name, target, "target")
-        weight = _class_weight(name, weight, logits.shape[at])
+        weight = class_weight(name, weight, logits.shape[at])
         return _by_probabilities(
             logits, target, weight, axis=at, reduction=reduction, smoothing=smoothing
         )
@@ -150,18 +152,6 @@ def _axis(name: str, logits: Array, axis: int | None) -> int:
     return axis % logits.ndim
 
 
-def _class_weight(name: str, weight: Any, classes: int) -> Array | None:
-    if weight is None:
-        return None
-    weight = fnp.asarray(weight)
-    if tuple(weight.shape) != (classes,):
-        raise ShapeError(
-            f"nn.{name}: expected weight of shape ({classes},), one number for each class; got "
-            f"{tuple(weight.shape)}."
-        )
-    return weight
-
-
 def _by_indices(
     name: str, x: Array, target: Array, weight: Any, reduction: str, ignore: int,
     smoothing: float, axis: int,
@@ -176,17 +166,13 @@ def _by_indices(
             f"the classes on axis {axis}; got {what} {tuple(x.shape)} and target "
             f"{tuple(target.shape)}. Remedy: {remedy}."
         )
-    if target.dtype.kind not in "iu":
-        raise DtypeError(
-            f"nn.{name}: expected integer class indices as target; "
-            f"got {target.dtype.name}. Remedy: target.astype('int64')."
-        )
+    target = class_indices(name, target)
     counted = target != ignore
     classes = fnp.where(counted, target, 0)
     count = x.shape[axis]
     remedy = f"mark examples without a class with ignore_index, {ignore}"
     check_range(classes, count, f"nn.{name}: {count} classes take targets", remedy)
-    weight = _class_weight(name, weight, count)
+    weight = class_weight(name, weight, count)
     loss = _nll if name == "nll_loss" else _cross_entropy
     return loss(x, counted, classes, weight, axis=axis, reduction=reduction, smoothing=smoothing)
 

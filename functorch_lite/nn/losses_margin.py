@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from functorch_lite import numpy as fnp
-from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError
+from functorch_lite.errors import IndexRangeError, ShapeError
 from functorch_lite.nn.activations_piecewise import relu
 from functorch_lite.nn.checks import as_array, as_float
 from functorch_lite.nn.ranges import check_range, known_values
 from functorch_lite.nn.reduction import (
     as_loss,
     check_reduction,
+    class_indices,
+    class_weight,
     positive_part,
     real_operands,
     reduced,
@@ -307,16 +309,6 @@ def _rows(name: str, x: Any) -> Array:
     return x
 
 
-def _integers(name: str, target: Any) -> Array:
-    target = as_array(name, target, "target")
-    if target.dtype.kind not in "iu":
-        raise DtypeError(
-            f"nn.{name}: expected integer class indices as target; got {target.dtype.name}. "
-            "Remedy: target.astype('int64')."
-        )
-    return target
-
-
 def multi_margin_loss(
     x: Array,
     target: Array,
@@ -353,7 +345,7 @@ def multi_margin_loss(
     check_reduction(name, reduction)
     if p not in (1, 2):
         raise ValueError(f"nn.{name}: expected p to be 1 or 2; got {p!r}.")
-    x, target = _rows(name, x), _integers(name, target)
+    x, target = _rows(name, x), class_indices(name, target)
     classes = x.shape[-1]
     if tuple(target.shape) != tuple(x.shape[:-1]):
         raise ShapeError(
@@ -362,12 +354,7 @@ def multi_margin_loss(
         )
     remedy = "a smaller class index, or more columns of scores"
     check_range(target, classes, f"nn.{name}: {classes} classes take targets", remedy)
-    if weight is not None:
-        weight = fnp.asarray(weight)
-        if tuple(weight.shape) != (classes,):
-            raise ShapeError(
-                f"nn.{name}: expected weight of shape ({classes},); got {tuple(weight.shape)}."
-            )
+    weight = class_weight(name, weight, classes)
     rows = x.reshape(-1, classes)
     at = fnp.clip(target.reshape(-1), 0, classes - 1)
     losses = multi_margin_value(
@@ -443,7 +430,7 @@ def multilabel_margin_loss(x: Array, target: Array, reduction: str = "mean") -> 
     """
     name = "multilabel_margin_loss"
     check_reduction(name, reduction)
-    x, target = _rows(name, x), _integers(name, target)
+    x, target = _rows(name, x), class_indices(name, target)
     if tuple(target.shape) != tuple(x.shape):
         raise ShapeError(
             f"nn.{name}: expected target of the shape of x, {tuple(x.shape)}, filled up with -1; "

@@ -54,7 +54,7 @@ def MultiHeadAttention(
         - query, keys, values: f[time, batch, features], or without batch;
         - key_padding_mask: [batch, other]; bool, True for keys *not* to look at, or floats to add;
         - attn_mask: [time, other] or [batch * heads, time, other], likewise;
-        - is_causal: whether each query sees only the keys up to its own place.
+        - is_causal: whether each query sees only the keys up to its own place; masks hide more.
 
         It returns the array alone, or ``(out, weights)`` with ``need_weights``: the weights
         f[batch, time, other], averaged over the heads, or f[batch, heads, time, other].  A query
@@ -227,7 +227,7 @@ def _mask(
                 f"got {tuple(mask.shape)}."
             )
         masks.append(mask.reshape((1, 1, *wanted[2]) if mask.ndim == 2 else scores))
-    elif causal:
+    if causal:
         masks.append(~fnp.tri(length, other, dtype=bool)[None, None])
     if padding is not None:
         mask = check_mask_dtype(name, "key_padding_mask", fnp.asarray(padding))
@@ -243,4 +243,4 @@ def _mask(
         fnp.where(mask, -np.inf, 0.0).astype(dtype) if mask.dtype == bool else mask.astype(dtype)
         for mask in masks
     ]
-    return added[0] if len(added) == 1 else added[0] + added[1]
+    return sum(added[1:], added[0])

@@ -45,8 +45,8 @@ def _layer(name: str, count: int, padding: Padding, mode: str, value: float = 0.
         raise ValueError(
             f"nn.{name}: expected padding to be an int or {2 * count} of them; got {padding!r}."
         )
-    shown = f"{name}({padding!r}, {value!r})" if name.startswith("Constant") else None
-    shown = shown or f"{name}({padding!r})"
+    given = f", {value!r}" if name.startswith("Constant") else ""
+    shown = f"{name}({padding!r}{given})"
 
     def apply(params: Any, x: Any) -> Any:
         x = fnp.asarray(x)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = [
     "as_loss",
     "check_reduction",
+    "class_indices",
+    "class_weight",
     "positive_part",
     "real_operands",
     "reduced",
@@ -133,6 +135,45 @@ def real_operands(name: str, **operands: Any) -> list[Array]:
             )
         found.append(array.astype(found[0].dtype) if array.dtype.kind == "b" else array)
     return found
+
+
+def class_indices(name: str, target: Any) -> Array:
+    """The target, or an error that names the function where it holds no integers.
+
+    Raises:
+        TypeError: ``target`` is no array.
+        DtypeError: it holds no integers.
+
+    >>> class_indices("nll_loss", [0, 2]).tolist()
+    [0, 2]
+    """
+    target = as_array(name, target, "target")
+    if target.dtype.kind not in "iu":
+        raise DtypeError(
+            f"nn.{name}: expected integer class indices as target; got {target.dtype.name}. "
+            "Remedy: target.astype('int64')."
+        )
+    return target
+
+
+def class_weight(name: str, weight: Any, classes: int) -> Array | None:
+    """The factors of the classes, or None.
+
+    Raises:
+        ShapeError: there are more or fewer than classes.
+
+    >>> class_weight("nll_loss", [1.0, 2.0], 2).shape
+    (2,)
+    """
+    if weight is None:
+        return None
+    weight = fnp.asarray(weight)
+    if tuple(weight.shape) != (classes,):
+        raise ShapeError(
+            f"nn.{name}: expected weight of shape ({classes},), one number for each class; got "
+            f"{tuple(weight.shape)}."
+        )
+    return weight
 
 
 def positive_part(x: Array) -> Array:

@@ -54,24 +54,14 @@ _softmax = lax.composite(_softmax_of, "nn.softmax")
 
 
 def softmin(x: Array, axis: Axes = -1) -> Array:
-    """softmax(-x).
-
-    Args:
-        x: f[...].
-        axis: the axis or axes to sum over; None for all.
-
-    Returns:
-        Array like ``x``; sums to 1 along ``axis``.
-
-    Raises:
-        AxisError: ``axis`` is outside the dimensions.
+    """softmax(-x); arguments and result as :func:`softmax`.
 
     >>> softmin(fnp.asarray([0.0, 1000.0]))
     Array([1., 0.], dtype=float32)
 
     Source: ``torch.nn.functional.softmin``.
     """
-    return softmax(-x, axis)
+    return softmax(-fnp.asarray(x), axis)
 
 
 def log_softmax(x: Array, axis: Axes = -1) -> Array:

@@ -80,6 +80,7 @@ def TransformerEncoderLayer(
     Source: Vaswani et al., NeurIPS 2017; ``torch.nn.TransformerEncoderLayer``.
     """
     name = f"TransformerEncoderLayer({d_model}, {nhead}, {dim_feedforward})"
+    check_probability(name, dropout)
     parts = _parts(
         ("self_attn",), d_model, nhead, dim_feedforward, dropout, layer_norm_eps, batch_first, bias
     )
@@ -131,6 +132,7 @@ def TransformerDecoderLayer(
     Source: Vaswani et al., NeurIPS 2017; ``torch.nn.TransformerDecoderLayer``.
     """
     name = f"TransformerDecoderLayer({d_model}, {nhead}, {dim_feedforward})"
+    check_probability(name, dropout)
     parts = _parts(
         ("self_attn", "multihead_attn"), d_model, nhead, dim_feedforward, dropout, layer_norm_eps,
         batch_first, bias,
@@ -182,7 +184,6 @@ def _parts(
     batch_first: bool, bias: bool,
 ) -> dict[str, Layer]:  # fmt: skip
     """The layers that a layer of a transformer is made of, by the names of their parameters."""
-    check_probability("transformer layer", dropout)
     parts = {
         name: MultiHeadAttention(size, heads, dropout, bias, batch_first=batch_first)
         for name in attentions

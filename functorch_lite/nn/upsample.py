@@ -114,16 +114,20 @@ def _check_mode(name: str, mode: str, align_corners: bool | None) -> None:
         )
 
 
-def _targets(
-    name: str, sizes: tuple[int, ...], size: Any, factor: Any, recompute: bool
-) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
-    """The sizes wanted, and the factors given for them."""
-    count = len(sizes)
+def _check_one(name: str, size: Any, factor: Any) -> None:
     if (size is None) == (factor is None):
         raise ValueError(
             f"nn.{name}: expected either size or scale_factor; got size={size!r} and "
             f"scale_factor={factor!r}."
         )
+
+
+def _targets(
+    name: str, sizes: tuple[int, ...], size: Any, factor: Any, recompute: bool
+) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
+    """The sizes wanted, and the factors given for them."""
+    count = len(sizes)
+    _check_one(name, size, factor)
     what, given = ("size", size) if factor is None else ("scale_factor", factor)
     several = tuple(given) if isinstance(given, (tuple, list)) else (given,) * count
     if len(several) != count:
@@ -159,11 +163,7 @@ def Upsample(
     Source: ``torch.nn.Upsample``.
     """
     _check_mode("Upsample", mode, align_corners)
-    if (size is None) == (scale_factor is None):
-        raise ValueError(
-            f"nn.Upsample: expected either size or scale_factor; got size={size!r} and "
-            f"scale_factor={scale_factor!r}."
-        )
+    _check_one("Upsample", size, scale_factor)
 
     def apply(params: Any, x: Array) -> Array:
         return interpolate(x, size, scale_factor, mode, align_corners, recompute_scale_factor)

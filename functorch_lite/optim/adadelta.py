@@ -6,7 +6,7 @@ from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.optim.checks import check_flags, check_settings, is_fixed
-from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of
+from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of, zeros
 
 __all__ = ["ADADELTA", "adadelta"]
 
@@ -25,7 +25,7 @@ def _update(grad: Any, param: Any, slots: dict[str, Any], s: Any) -> tuple[Any, 
 
 
 def _slots(s: Any) -> dict[str, Any]:
-    return dict.fromkeys(("square_avg", "acc_delta"), lambda param, s: fnp.zeros_like(param))
+    return zeros("square_avg", "acc_delta")
 
 
 ADADELTA = Rule(_update, _scalars, _slots)

@@ -6,7 +6,7 @@ from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.optim.checks import check_betas, check_flags, check_settings
-from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of
+from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of, zeros
 
 __all__ = ["ADAMAX", "adamax"]
 
@@ -23,7 +23,7 @@ def _update(grad: Any, param: Any, slots: dict[str, Any], s: Any) -> tuple[Any, 
 
 
 def _slots(s: Any) -> dict[str, Any]:
-    return dict.fromkeys(("exp_avg", "exp_inf"), lambda param, s: fnp.zeros_like(param))
+    return zeros("exp_avg", "exp_inf")
 
 
 ADAMAX = Rule(_update, _scalars, _slots)

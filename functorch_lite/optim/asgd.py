@@ -6,7 +6,7 @@ from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.optim.checks import check_flags, check_settings
-from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of
+from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of, zeros
 
 __all__ = ["ASGD", "asgd"]
 
@@ -31,7 +31,7 @@ def _update(grad: Any, param: Any, slots: dict[str, Any], s: Any) -> tuple[Any, 
 
 
 def _slots(s: Any) -> dict[str, Any]:
-    return {"ax": lambda param, s: fnp.zeros_like(param)}
+    return zeros("ax")
 
 
 ASGD = Rule(_update, _scalars, _slots, shared=lambda s: {"eta": s["lr"], "mu": 1.0})

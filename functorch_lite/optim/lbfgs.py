@@ -170,7 +170,7 @@ def lbfgs(
             return lax.cond(
                 descends,
                 lambda carry: move(carry, slope, descends & ~carry["stop"]),
-                lambda carry: {**carry, "stop": ~carry["stop"] | carry["stop"]},
+                lambda carry: {**carry, "stop": fnp.ones_like(carry["stop"])},
                 carry,
             )
 

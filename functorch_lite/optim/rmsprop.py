@@ -6,7 +6,15 @@ from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.optim.checks import check_flags, check_settings
-from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of, present
+from functorch_lite.optim.rule import (
+    LearningRate,
+    Optimizer,
+    Rule,
+    decayed,
+    optimizer_of,
+    present,
+    zeros,
+)
 
 __all__ = ["RMSPROP", "rmsprop"]
 
@@ -35,7 +43,7 @@ def _slots(s: Any) -> dict[str, Any]:
     names = ["square_avg"]
     names += ["grad_avg"] if s["centered"] else []
     names += ["momentum_buffer"] if present(s["momentum"]) else []
-    return dict.fromkeys(names, lambda param, s: fnp.zeros_like(param))
+    return zeros(*names)
 
 
 RMSPROP = Rule(_update, _scalars, _slots)

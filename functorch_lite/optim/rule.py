@@ -66,6 +66,7 @@ __all__ = [
     "present",
     "scheduled",
     "working",
+    "zeros",
 ]
 
 LearningRate = float | Callable[[Any], Any]
@@ -256,14 +257,13 @@ def optimizer_of(name: str, rule: Rule, settings: Settings) -> Optimizer:
         The optimiser; its ``update`` raises TreeError or ShapeError if gradients, state and
         parameters do not match, and its ``init`` DtypeError for what is not floating-point.
     """
-    fixed = {key: 0.0 if callable(value) else value for key, value in settings.items()}
     # A scheduled setting is there whatever its first value is.
     names = {
         key: fnp.zeros((), "float64") if callable(value) else value
         for key, value in settings.items()
     }
     slot_names = tuple(rule.slots(names))
-    shared_names = tuple(rule.shared(fixed))
+    shared_names = tuple(rule.shared(names))
 
     def settings_at(step: Any) -> dict[str, Any]:
         return {key: at_step(value, step) for key, value in settings.items()}
@@ -341,6 +341,16 @@ def scheduled(
         return change(grads, params, value), {"step": state["step"] + 1}
 
     return Transformation(init, update, name)
+
+
+def zeros(*names: str) -> dict[str, Callable[[Any, Settings], Any]]:
+    """Slots like the parameter that start with zeros, for ``Rule.slots`` to give.
+
+    >>> import functorch_lite as fl
+    >>> zeros("exp_avg")["exp_avg"](fl.numpy.ones(2), {})
+    Array([0., 0.], dtype=float32)
+    """
+    return dict.fromkeys(names, lambda param, settings: fnp.zeros_like(param))
 
 
 def present(setting: Any) -> bool:

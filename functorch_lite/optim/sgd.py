@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from functorch_lite import numpy as fnp
 from functorch_lite.optim.checks import check_flags, check_settings
-from functorch_lite.optim.rule import LearningRate, Optimizer, Rule, decayed, optimizer_of, present
+from functorch_lite.optim.rule import (
+    LearningRate,
+    Optimizer,
+    Rule,
+    decayed,
+    optimizer_of,
+    present,
+    zeros,
+)
 
 __all__ = ["SGD", "sgd"]
 
@@ -29,7 +36,7 @@ def _update(grad: Any, param: Any, slots: dict[str, Any], s: Any) -> tuple[Any, 
 def _slots(s: Any) -> dict[str, Any]:
     if not present(s["momentum"]):
         return {}
-    return {"momentum_buffer": lambda param, s: fnp.zeros_like(param)}
+    return zeros("momentum_buffer")
 
 
 SGD = Rule(_update, _scalars, _slots)

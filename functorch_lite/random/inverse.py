@@ -70,6 +70,7 @@ def laplace(key: Array, shape: Any = (), dtype: Any = None) -> Array:
     """
     take_key("random.laplace", key)
     dtype = float_dtype("random.laplace", dtype)
+    shape = as_shape("random.laplace", shape)
     u = uniform(key, shape, dtype, float(fnp.finfo(dtype).eps) / 2 - 1.0, 1.0)
     return fnp.sign(u) * fnp.log1p(-abs(u))
 
@@ -96,6 +97,7 @@ def logistic(key: Array, shape: Any = (), dtype: Any = None) -> Array:
     """
     take_key("random.logistic", key)
     dtype = float_dtype("random.logistic", dtype)
+    shape = as_shape("random.logistic", shape)
     u = uniform(key, shape, dtype, smallest_normal(dtype), 1.0)
     return fnp.log(u) - fnp.log1p(-u)
 
@@ -122,6 +124,7 @@ def cauchy(key: Array, shape: Any = (), dtype: Any = None) -> Array:
     """
     take_key("random.cauchy", key)
     dtype = float_dtype("random.cauchy", dtype)
+    shape = as_shape("random.cauchy", shape)
     u = uniform(key, shape, dtype, float(fnp.finfo(dtype).eps), 1.0)
     return fnp.tan(math.pi * (u - 0.5))
 

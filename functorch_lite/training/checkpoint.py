@@ -15,15 +15,16 @@ float16 and bfloat16, keys, Python numbers, strings, bytes and None come back as
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import CheckpointError
 from functorch_lite.training.atomic import write_atomically
 from functorch_lite.training.template import fill
-from functorch_lite.training.tensor_file import read_header, read_tensors, write_tensors
+from functorch_lite.training.tensor_file import read_header, read_tensors, refuse, write_tensors
 from functorch_lite.training.tree_text import decode, encode
 
 __all__ = ["load", "save"]
@@ -92,20 +93,14 @@ like that of like=: at ['w'] expected float32[2], found float32[3]. Remedy: make
 was when it was saved, or load without it to see what is there.
     """
     path = Path(path)
-
-    def refuse(problem: str) -> NoReturn:
-        raise CheckpointError(
-            f"training.checkpoint.load: expected a whole checkpoint; got {str(path)!r}: {problem}. "
-            "Remedy: load an earlier checkpoint, or copy this one again."
-        )
-
+    damaged = functools.partial(refuse, path)
     with open(path, "rb") as file:
         header = read_header(file, path)
         ours = header.metadata.get("format") == _FORMAT
         if ours and header.metadata.get("version") != _VERSION:
-            refuse(f"it is of version {header.metadata.get('version')!r}, not {_VERSION!r}")
+            damaged(f"it is of version {header.metadata.get('version')!r}, not {_VERSION!r}")
         if ours and (header.checksum is None or "tree" not in header.metadata):
-            refuse("its metadata lack the structure or the checksum")
+            damaged("its metadata lack the structure or the checksum")
         tensors = read_tensors(file, path, header)
     if not ours:
         if like is not ...:
@@ -116,5 +111,5 @@ was when it was saved, or load without it to see what is there.
             )
         return {name: fnp.asarray(x) for name, x in tensors.items()}
     if like is ...:
-        return decode(header.metadata["tree"], tensors, refuse, lambda d, node: d.node(node, ()))
-    return decode(header.metadata["tree"], tensors, refuse, lambda d, node: fill(d, node, like))
+        return decode(header.metadata["tree"], tensors, damaged, lambda d, node: d.node(node, ()))
+    return decode(header.metadata["tree"], tensors, damaged, lambda d, node: fill(d, node, like))

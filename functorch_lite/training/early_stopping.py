@@ -86,7 +86,7 @@ def early_stopping(patience: int, min_delta: float = 0.0, mode: str = "min") -> 
         }
 
     def update(state: dict[str, Array], value: Any) -> dict[str, Array]:
-        found = fnp.asarray(value).astype("float64")
+        found = fnp.asarray(value, "float64")
         if found.ndim:
             raise ShapeError(
                 f"{name}: expected one value; got shape {tuple(found.shape)}. Remedy: value.mean()."

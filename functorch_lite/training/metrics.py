@@ -107,24 +107,23 @@ def mean() -> Metric:
         return {"total": fnp.zeros((), "float64"), "weight": fnp.zeros((), "float64")}
 
     def update(acc: dict[str, Array], values: Any, weights: Any = None) -> dict[str, Array]:
-        wide = fnp.asarray(values)
-        if wide.dtype.kind == "c":
+        if fnp.iscomplexobj(values):
             raise DtypeError(
-                f"training.{name}: expected real values; got {wide.dtype.name}. "
+                f"training.{name}: expected real values; got {fnp.asarray(values).dtype.name}. "
                 "Remedy: fnp.abs(values)."
             )
-        wide = wide.astype("float64")
+        wide = fnp.asarray(values, "float64")  # at once: Python's numbers keep their digits
         if weights is None:
             weight = fnp.ones(wide.shape, "float64")
         else:
-            given = fnp.asarray(weights)
+            given = fnp.asarray(weights, "float64")
             if not _broadcasts(given.shape, wide.shape):
                 raise ShapeError(
                     f"training.{name}: expected weights that broadcast to the values' shape "
                     f"{tuple(wide.shape)}; got {tuple(given.shape)}. "
                     "Remedy: one weight a value, or one for all."
                 )
-            weight = fnp.broadcast_to(given.astype("float64"), wide.shape)
+            weight = fnp.broadcast_to(given, wide.shape)
             wide = fnp.where(weight == 0, 0.0, wide * weight)
         return {"total": acc["total"] + wide.sum(), "weight": acc["weight"] + weight.sum()}
 
@@ -314,12 +313,10 @@ def collect(**metrics: Metric) -> Metric:
                 f"training.{name}: expected arguments for {sorted(metrics)}; got "
                 f"{sorted(batch)}. Remedy: update(acc, name=(arguments of that metric), ...)."
             )
-        return {
-            key: metric.update(acc[key], *(given if isinstance(given, tuple) else (given,)))
-            for (key, metric), given in zip(
-                metrics.items(), [batch[key] for key in metrics], strict=True
-            )
+        arguments = {
+            key: given if isinstance(given, tuple) else (given,) for key, given in batch.items()
         }
+        return {key: m.update(acc[key], *arguments[key]) for key, m in metrics.items()}
 
     return Metric(
         lambda: {key: metric.init() for key, metric in metrics.items()},

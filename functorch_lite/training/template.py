@@ -24,10 +24,10 @@ class _Filler:
 
     def node(self, like: Any, node: Any, path: tuple[Any, ...]) -> Any:
         """The tree like ``like`` of a node's contents."""
-        saved = self.decoder.children(node, path)
-        level = None if like is None else one_level(like)
         if like is None:
             return self.nothing(node, path)
+        saved = self.decoder.children(node, path)
+        level = one_level(like)
         if level is None:
             return self.leaf(like, node, saved, path)
         pairs, structure = level

@@ -26,7 +26,7 @@ import numpy as np
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import CheckpointError
 
-__all__ = ["CHECKSUM", "Header", "read_header", "read_tensors", "write_tensors"]
+__all__ = ["CHECKSUM", "Header", "read_header", "read_tensors", "refuse", "write_tensors"]
 
 CHECKSUM = "sha256"
 MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors package
@@ -124,15 +124,15 @@ def read_header(file: BufferedReader, path: Path) -> Header:
     """
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        _refuse(path, "it is not a regular file")
+        refuse(path, "it is not a regular file")
     size = status.st_size
     if size < 8:
-        _refuse(path, f"it has {size} bytes, less than the 8 of the header's length")
+        refuse(path, f"it has {size} bytes, less than the 8 of the header's length")
     length = int.from_bytes(file.read(8), "little")
     if length > MAX_HEADER_BYTES:
-        _refuse(path, f"its header claims {length} bytes, more than {MAX_HEADER_BYTES}")
+        refuse(path, f"its header claims {length} bytes, more than {MAX_HEADER_BYTES}")
     if length > size - 8:
-        _refuse(path, f"its header claims {length} bytes, and {size - 8} follow: it is cut off")
+        refuse(path, f"its header claims {length} bytes, and {size - 8} follow: it is cut off")
     raw = _parse(path, file.read(length))
     header = Header()
     header.size = size
@@ -158,17 +158,17 @@ def read_tensors(
     for name, dtype, shape, start, stop in header.entries:
         data = np.empty(stop - start, np.uint8)
         if file.readinto(data.data) != stop - start:
-            _refuse(path, f"it ends within the array {name!r}")
+            refuse(path, f"it ends within the array {name!r}")
         digest.update(data)
         if dtype.kind == "b" and data.size and data.max() > 1:
-            _refuse(path, f"the booleans of {name!r} hold other bytes than 0 and 1")
+            refuse(path, f"the booleans of {name!r} hold other bytes than 0 and 1")
         little = data.view(dtype if dtype.itemsize == 1 else _little(dtype))
         try:
             tensors[name] = little.astype(dtype, copy=False).reshape(shape)
         except ValueError as problem:  # an axis of size 0 beside axes that no array can have
-            _refuse(path, f"{name!r} has the shape {shape}: {problem}")
+            refuse(path, f"{name!r} has the shape {shape}: {problem}")
     if header.checksum is not None and digest.hexdigest() != header.checksum:
-        _refuse(path, f"its contents do not have the checksum that it names, {header.checksum}")
+        refuse(path, f"its contents do not have the checksum that it names, {header.checksum}")
     return tensors
 
 
@@ -206,14 +206,14 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
             raise ValueError("it does not start with '{'")
         raw = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant)
     except (ValueError, RecursionError) as problem:
-        _refuse(path, f"its header is not JSON of a checkpoint: {problem}")
+        refuse(path, f"its header is not JSON of a checkpoint: {problem}")
     assert isinstance(raw, dict)
     return raw
 
 
 def _metadata(path: Path, given: Any) -> dict[str, str]:
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        _refuse(path, "its metadata are not a dict of strings")
+        refuse(path, "its metadata are not a dict of strings")
     return given
 
 
@@ -223,31 +223,31 @@ def _entries(
     entries = []
     for name, entry in raw.items():
         if not isinstance(entry, dict) or set(entry) != _FIELDS:
-            _refuse(path, f"{name!r} has not exactly the fields {sorted(_FIELDS)}")
+            refuse(path, f"{name!r} has not exactly the fields {sorted(_FIELDS)}")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or dtype not in DTYPES:
-            _refuse(path, f"{name!r} has the unknown dtype {str(dtype)[:40]!r}")
+            refuse(path, f"{name!r} has the unknown dtype {str(dtype)[:40]!r}")
         if not _sizes(shape) or len(shape) > _MAX_NDIM:
-            _refuse(path, f"{name!r} has a shape that is none: {str(shape)[:80]}")
+            refuse(path, f"{name!r} has a shape that is none: {str(shape)[:80]}")
         if not _sizes(offsets) or len(offsets) != 2:
-            _refuse(path, f"{name!r} has offsets that are none: {str(offsets)[:80]}")
+            refuse(path, f"{name!r} has offsets that are none: {str(offsets)[:80]}")
         start, stop = offsets
         if not start <= stop <= data_bytes:
             what = f"{name!r} lies in bytes {start} to {stop} of {data_bytes}"
-            _refuse(path, f"{what}: it is cut off, or its header is damaged")
+            refuse(path, f"{what}: it is cut off, or its header is damaged")
         need = math.prod(shape) * DTYPES[dtype].itemsize
         if need != stop - start:
-            _refuse(path, f"{name!r}, {dtype} {shape}, has {stop - start} bytes instead of {need}")
+            refuse(path, f"{name!r}, {dtype} {shape}, has {stop - start} bytes instead of {need}")
         entries.append((name, DTYPES[dtype], tuple(shape), start, stop))
     entries.sort(key=lambda entry: entry[3:])
     end = 0
     for name, _, _, start, stop in entries:
         if start != end:
             what = "overlaps the array before it" if start < end else "leaves a gap before it"
-            _refuse(path, f"{name!r} {what}")
+            refuse(path, f"{name!r} {what}")
         end = stop
     if end != data_bytes:
-        _refuse(path, f"{data_bytes - end} bytes follow the last array")
+        refuse(path, f"{data_bytes - end} bytes follow the last array")
     return entries
 
 
@@ -257,7 +257,8 @@ def _sizes(given: Any) -> bool:
     )
 
 
-def _refuse(path: Path, problem: str) -> NoReturn:
+def refuse(path: Path, problem: str) -> NoReturn:
+    """Raise for a file that is no whole checkpoint."""
     raise CheckpointError(
         f"training.checkpoint.load: expected a whole checkpoint; got {str(path)!r}: {problem}. "
         "Remedy: load an earlier checkpoint, or copy this one again."

@@ -196,9 +196,9 @@ class _Decoder:
             if kinds == {kind} and isinstance(node[kind], list):
                 return list(enumerate(node[kind]))
         if kinds == {"deque", "maxlen"} and isinstance(node["deque"], list):
-            if node["maxlen"] is not None and type(node["maxlen"]) is not int:
-                self.refuse(f"the deque at {path_text(path)} has no such length")
-            if node["maxlen"] is not None and not len(node["deque"]) <= node["maxlen"] < 2**63:
+            most = node["maxlen"]
+            fits = type(most) is int and len(node["deque"]) <= most < 2**63
+            if most is not None and not fits:
                 self.refuse(f"the deque at {path_text(path)} has no such length")
             return list(enumerate(node["deque"]))
         if kinds == {"node", "entries", "children"}:

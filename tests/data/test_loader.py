@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+import functorch_lite as fl
 import functorch_lite.numpy as fnp
 from functorch_lite import data, errors, random
 from functorch_lite.training import checkpoint
@@ -140,6 +141,16 @@ def test_examples_slices_and_chosen_rows():
     np.testing.assert_array_equal(examples.take([])["x"], x[:0])
     assert len(examples[20:]) == 0
     assert len(list(data.batches(examples[:5], 2))) == 3
+
+
+def test_the_order_may_be_traced():
+    def first(key):
+        return data.batches(fnp.arange(10), 4, key)[0]
+
+    keys = random.split(random.key(3), 2)
+    wanted = [first(key).tolist() for key in keys]
+    assert [fl.jit(first)(key).tolist() for key in keys] == wanted
+    assert fl.vmap(first)(keys).tolist() == wanted
 
 
 def test_mapped_examples_are_those_of_a_loop():

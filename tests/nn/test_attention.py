@@ -210,6 +210,18 @@ def test_initial_values_are_distributed_like_pytorch_s(torch):
     assert not ours["in_proj_bias"].any() and not ours["out_proj"]["bias"].any()
 
 
+def test_every_mask_counts_beside_the_causal_one(rng):
+    layer = nn.MultiHeadAttention(4, 2)
+    params, x = layer.init(KEY), fnp.asarray(rng.standard_normal((5, 2, 4)))
+    allowed, padding = rng.random((5, 5)) < 0.6, rng.random((2, 5)) < 0.3
+    for mask in (~allowed, np.where(allowed, 0.5, -np.inf)):
+        out, weights = layer.apply(
+            params, x, attn_mask=mask, key_padding_mask=padding, is_causal=True, need_weights=True
+        )
+        both = allowed & np.tri(5, dtype=bool) & ~padding[:, None]
+        assert ((np.asarray(weights) > 0) == both).all() and not np.isnan(np.asarray(out)).any()
+
+
 def test_dropout_of_the_layer():
     layer = nn.MultiHeadAttention(4, 2, dropout=0.5)
     params, x = layer.init(KEY), random.normal(KEY, (5, 3, 4))

@@ -386,6 +386,11 @@ MESSAGES = [
     (lambda: nn.multi_margin_loss(ONE, fnp.asarray(0), p=3), ValueError, "1 or 2; got 3"),
     (lambda: nn.multi_margin_loss(ONE, fnp.asarray(2)), errors.IndexRangeError, "got 2"),
     (
+        lambda: nn.multi_margin_loss(ONE, fnp.asarray(0), weight=fnp.ones(3)),
+        errors.ShapeError,
+        r"multi_margin_loss: expected weight of shape \(2,\), .*got \(3,\)",
+    ),
+    (
         lambda: nn.multilabel_margin_loss(ONE, fnp.asarray([0, -2])),
         errors.IndexRangeError,
         "got -2",

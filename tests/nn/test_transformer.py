@@ -199,6 +199,11 @@ def test_residual():
         (lambda: nn.residual(3), TypeError, "got 3"),
         (lambda: nn.TransformerEncoderLayer(4, 3), ValueError, "num_heads=3"),
         (
+            lambda: nn.TransformerDecoderLayer(4, 2, 8, dropout=2.0),
+            ValueError,
+            r"nn.TransformerDecoderLayer\(4, 2, 8\): expected a probability p in \[0, 1\]; got 2",
+        ),
+        (
             lambda: nn.TransformerEncoderLayer(4, 2, activation="swish"),
             ValueError,
             "'relu', 'gelu' or a function; got 'swish'",

@@ -267,6 +267,12 @@ def test_ftrl_without_penalties_is_adagrad_from_any_start(rng):
     close(mirrored, walk(optim.ftrl(0.2), param, gradients)[0], rtol=1e-12)
 
 
+def test_the_average_of_asgd_is_the_parameter_to_the_bit_until_it_starts(rng):
+    param, *gradients = matrices(rng, 6, (300, 2), "float32")
+    found, state = walk(optim.asgd(3.0, t0=5), param, gradients)
+    np.testing.assert_array_equal(state["ax"], found)
+
+
 @pytest.mark.peers
 @pytest.mark.parametrize("maximize", [False, True])
 def test_sparse_adam_equals_pytorchs_on_an_embedding(maximize, rng):
@@ -289,6 +295,12 @@ def test_sparse_adam_equals_pytorchs_on_an_embedding(maximize, rng):
         np.add.at(grads, indices, weights)
         params, state = step(fnp.asarray(grads), state, params)
         np.testing.assert_allclose(params, leaf.detach(), rtol=1e-10, atol=1e-10)
+
+
+def test_sparse_adam_goes_by_rows_and_not_by_numbers():
+    params, gradients = fnp.ones((1, 2)), [fnp.asarray([[1.0, 2.0]]), fnp.asarray([[0.0, 1.0]])]
+    found, _ = walk(optim.sparse_adam(0.1, eps=0.0), params, gradients)
+    close(found, walk(optim.adam(0.1, eps=0.0), params, gradients)[0], rtol=1e-6)
 
 
 def test_sparse_adam_leaves_other_rows_alone_and_shows_nan():

@@ -287,6 +287,7 @@ def test_rates_differentiate_with_respect_to_their_settings():
         (lambda: schedules.multistep(1.0, [1.5]), ValueError, "milestones to be an int"),
         (lambda: schedules.exponential("a", 1), TypeError, "lr to be a number; got 'a'"),
         (lambda: schedules.cyclic(0, 1, mode="square"), ValueError, "mode in .*got 'square'"),
+        (lambda: schedules.cyclic(0, 1, scale_mode="x"), ValueError, "scale_mode in .*got 'x'"),
         (lambda: schedules.one_cycle(1, 5, anneal_strategy="x"), ValueError, "anneal_strategy in"),
         (lambda: schedules.lambda_(1.0, 0.5), TypeError, "functions of the step; got 0.5"),
         (lambda: schedules.sequential([], []), ValueError, "at least one of schedules"),
@@ -307,7 +308,12 @@ def test_rates_differentiate_with_respect_to_their_settings():
             r"step of shape \(\); got \(3,\). Remedy: vmap",
         ),
         (lambda: schedules.reduce_on_plateau(1.0, factor=1.0), ValueError, "factor < 1"),
-        (lambda: schedules.reduce_on_plateau(1.0, mode="low"), ValueError, "got 'low'"),
+        (lambda: schedules.reduce_on_plateau(1.0, mode="low"), ValueError, "mode in .*got 'low'"),
+        (
+            lambda: schedules.reduce_on_plateau(1.0, threshold_mode="x"),
+            ValueError,
+            "threshold_mode in .*got 'x'",
+        ),
         (
             lambda: schedules.reduce_on_plateau(1.0).update({}, 1.0),
             errors.TreeError,

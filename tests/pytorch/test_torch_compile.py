@@ -122,6 +122,15 @@ def test_replaced_parameters_submodules_and_hooks():
     assert not f(x).requires_grad
 
 
+def test_hooks_of_all_modules():
+    layer = nn.Linear(2, 2)
+    f, x = torch.compile(layer), torch.ones(1, 2)
+    before = f(x)
+    with torch.nn.modules.module.register_module_forward_hook(lambda module, args, out: out * 3):
+        same(f(x), before * 3)
+    same(f(x), before)
+
+
 def test_a_method_that_is_replaced():
     class Model(nn.Module):
         def forward(self, x):
@@ -249,6 +258,11 @@ def test_writing_into_memory_that_two_arguments_share():
     same(g(x, torch.ones(3)), torch.full((3,), 2.0))
     same(g(x, x.view(3)), torch.full((3,), 4.0))
     same(g(x, x), torch.full((3,), 6.0))
+    for other in (lambda x: x.data, lambda x: torch.from_numpy(x.numpy())):
+        x = torch.zeros(3)
+        same(g(x, other(x)), torch.full((3,), 2.0))
+    x = torch.zeros(4)
+    same(g(x[:2], x.data[2:]), torch.zeros(2))
 
 
 def test_the_same_tensor_twice_and_tied_parameters():

@@ -1,7 +1,13 @@
 """What ``torch.compile`` leaves to eager calls, with its reasons, and the state of the program."""
 
+import argparse
+import array
+import collections
+import datetime
+import functools
 import random
 import time
+import types
 
 import numpy as np
 import pytest
@@ -246,3 +252,158 @@ def test_small_arrays_are_guarded_by_value():
     assert f(torch.zeros(())).item() == 3
     array[:] = 2
     assert f(torch.zeros(())).item() == 6
+
+
+SETTINGS = types.ModuleType("program_settings")
+
+
+def by_attribute(x):
+    return x * by_attribute.scale
+
+
+def by_default(x, scale=2.0):
+    return x * scale
+
+
+class Slots:
+    __slots__ = ("last", "scale")
+
+
+class Settings:
+    held = Slots()
+
+
+CHANGES = {
+    "module": (SETTINGS, lambda x: x * SETTINGS.scale),
+    "namespace": (space := types.SimpleNamespace(), lambda x: x * space.scale),
+    "arguments": (parsed := argparse.Namespace(), lambda x: x * parsed.scale),
+    "function": (by_attribute, by_attribute),
+    "slots": (slots := Slots(), lambda x: x * slots.scale),
+    "class": (Settings, lambda x: x * Settings.scale),
+    "object of a class": (Settings.held, lambda x: x * Settings.held.scale),
+    "tensor": (tensor := torch.zeros(1), lambda x: (x + tensor) * tensor.scale),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_attributes_are_guarded_wherever_they_are(name):
+    place, f = CHANGES[name]
+    place.scale = 2.0
+    g = Compiled(f, True)
+    for value in (2.0, 3.0, 2.0):
+        place.scale = value
+        same(g(torch.ones(1)), torch.full((1,), value))
+    assert programs(g) == 2
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_attributes_that_a_call_sets_are_set_in_each_call(name):
+    place, read = CHANGES[name]
+
+    def f(x):
+        found = read(x)
+        place.scale, place.last = 5.0, found
+        return found
+
+    g = Compiled(f, False)
+    for _ in range(3):
+        place.scale = 2.0
+        same(g(torch.ones(1)), torch.full((1,), 2.0))
+        assert place.scale == 5.0
+        assert isinstance(place.last._np, np.ndarray)
+
+
+def test_defaults_and_code_are_guarded(monkeypatch):
+    g = Compiled(by_default, True)
+    same(g(torch.ones(1)), torch.full((1,), 2.0))
+    monkeypatch.setattr(by_default, "__defaults__", (3.0,))
+    same(g(torch.ones(1)), torch.full((1,), 3.0))
+    monkeypatch.setattr(by_default, "__code__", (lambda x, scale=0: x - scale).__code__)
+    same(g(torch.ones(1)), torch.full((1,), -2.0))
+
+
+UNSEEN = {
+    "deque": (collections.deque([1.0]), lambda x, held: x + held[0]),
+    "bytes": (bytearray([1]), lambda x, held: x + held[0]),
+    "array": (array.array("d", [1.0]), lambda x, held: x + held[0]),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_containers_whose_contents_may_change_unseen(name):
+    held, f = UNSEEN[name]
+    g = Compiled(lambda x: f(x, held), False)
+    for value in (1, 2):
+        held[0] = value
+        assert g(torch.zeros(())).item() == value
+    assert "may change unseen" in next(iter(g.reasons))
+
+
+def test_numbers_of_numpys_generators_and_clocks_are_new_in_each_call():
+    for made in (np.random.default_rng(0).random, np.random.RandomState(0).rand):
+        source = made.__self__
+        name = made.__name__
+        g = torch.compile(lambda x, source=source, name=name: x + getattr(source, name)())
+        assert len({g(torch.zeros(())).item() for _ in range(3)}) == 3
+    count, reasons = graphs(lambda x: x + datetime.datetime.now().year, torch.zeros(()))
+    assert count == 0
+    assert "now()" in reasons[0]
+
+
+def test_cached_tensors_are_no_symbols():
+    @functools.cache
+    def cached(n):
+        return torch.arange(n)
+
+    g = torch.compile(lambda x: x + cached(3))
+    same(g(torch.zeros(3)), torch.arange(3.0))
+    same(cached(3) + 0, torch.arange(3))
+
+
+def test_equal_keys_and_numbers_of_different_types():
+    by_key = Compiled(lambda d: next(v * k for k, v in d.items()), True)
+    by_member = Compiled(lambda x, s: x * sum(s), True)
+    x = torch.arange(3)
+    for one, dtype in ((1, torch.int64), (1.0, torch.float32)):
+        assert by_key({one: x}).dtype is dtype
+        assert by_member(x, {one}).dtype is dtype
+    g = Compiled(lambda x, number: x * float(number), True)
+    for zero in (np.float32(0.0), np.float32(-0.0)):
+        assert np.signbit(g(torch.ones(()), zero).item()) == np.signbit(zero)
+
+
+def test_settings_that_a_call_changes():
+    def f(x):
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        return x + torch.ones(1)
+
+    g = Compiled(f, False)
+    try:
+        for _ in range(3):
+            torch.set_grad_enabled(True)
+            torch.set_default_dtype(torch.float32)
+            assert g(torch.ones(1)).dtype is torch.float64
+            assert not torch.is_grad_enabled()
+            assert torch.get_default_dtype() is torch.float64
+    finally:
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
+    assert "settings of torch" in next(iter(g.reasons))
+
+
+ASKED = {
+    "storage_offset": (lambda x: x * x.storage_offset(), lambda: torch.ones(4)[2:]),
+    "_base": (lambda x: x * (1 if x._base is None else 2), lambda: torch.ones(4)[2:]),
+    "output_nr": (
+        lambda x: x * x.output_nr, lambda: (torch.ones(4, requires_grad=True) * 1).chunk(2)[1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_of_a_tensor_no_program_depends_on(name):
+    f, other = ASKED[name]
+    g = Compiled(f, False)
+    for x in (torch.ones(2), torch.ones(2, requires_grad=True) * 1, other()):
+        same(g(x), f(x))
+    assert name in next(iter(g.reasons))

@@ -165,6 +165,9 @@ D.transform_to(C.independent(C.positive, 1))
 D.biject_to(C.interval(t(0.), t(2.)))
 D.biject_to(C.unit_interval), D.biject_to(C.real), D.transform_to(C.lower_cholesky)
 D.transform_to(C.cat([C.real, C.positive])), D.transform_to(C.stack([C.real, C.simplex]))
+[R(C.independent(C.simplex, 1)).base_transform for R in (D.biject_to, D.transform_to)]
+[R(C.cat([C.simplex])).transforms for R in (D.biject_to, D.transform_to)]
+[R(C.stack([C.simplex])).transforms for R in (D.biject_to, D.transform_to)]
 U.broadcast_all(1, 2.), U.broadcast_all(t([1]), 2.), U.broadcast_all()
 U.clamp_probs(t([0., 1.])), U.probs_to_logits(t([0., 1.])), U.logits_to_probs(t([0., 1.]))
 U.probs_to_logits(t([0., 1.]), is_binary=True), U.logits_to_probs(t([0., 1.]), is_binary=True)

@@ -195,6 +195,14 @@ def test_factors_have_derivatives_of_any_order():
             names=False, strides=False)  # fmt: skip
 
 
+def test_derivatives_by_a_covariance_are_symmetric():
+    def question(T, covariance, b):
+        return T.distributions.MultivariateNormal(b, covariance).log_prob(2 * b)
+
+    covariance = SQUARE[0].astype(float) @ SQUARE[0].astype(float).T + np.eye(3)
+    compare(question, covariance, REALS[0].astype(float), names=False, strides=False)
+
+
 def test_gradients_of_gamma_samples_are_those_of_quantiles():
     a = ours.tensor([0.3, 1.0, 4.0, 30.0], dtype=ours.float64, requires_grad=True)
     ours.manual_seed(0)

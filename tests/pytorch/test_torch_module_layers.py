@@ -249,6 +249,8 @@ WORDS = {
     "arguments": lambda T: T.nn.Tanh(3),
     "linear arguments": lambda T: T.nn.Linear(3),
     "gelu": lambda T: T.nn.GELU("foo")(T.zeros(1)),
+    "orthogonal bfloat16": lambda T: T.nn.init.orthogonal_(T.zeros(2, 2, dtype=T.bfloat16)),
+    "orthogonal complex": lambda T: T.nn.init.orthogonal_(T.zeros(2, 2, dtype=T.complex64)),
 }
 
 

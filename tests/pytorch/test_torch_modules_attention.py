@@ -156,8 +156,10 @@ def test_encoders_say_why_they_do_not_pack(settings):
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("grad", [True, False])
-def test_padded_places(grad):
+@pytest.mark.parametrize("hole", [True, False])
+def test_padded_places(grad, hole):
     padding = np.array([[False] * 5, [False] * 3 + [True] * 2, [False] + [True] * 4])
+    padding[1, 1] = hole
 
     def program(T):
         T.manual_seed(0)

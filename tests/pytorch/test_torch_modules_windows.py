@@ -197,11 +197,14 @@ def test_embeddings():
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 def test_bags(mode):
     rows, offsets = whole(10, 9), np.array([0, 3, 3, 7])
+    rows[[1, 5]] = 2
     for kwargs in ({}, {"padding_idx": 2}, {"max_norm": 1.0}):
         check(lambda T, k=kwargs: T.nn.EmbeddingBag(10, 4, mode=mode, **k), rows, offsets)
     check(lambda T: T.nn.EmbeddingBag(10, 4, mode=mode, include_last_offset=True), rows,
           np.array([0, 3, 3, 9]))  # fmt: skip
     check(lambda T: T.nn.EmbeddingBag(10, 4, mode=mode), whole(10, 3, 4), dtype="float32")
+    # Of several that are largest, the first gets the gradient.
+    check(lambda T: T.nn.EmbeddingBag(10, 4, mode=mode, _weight=T.ones(10, 4)), rows, offsets)
     if mode == "sum":
         check(lambda T: T.nn.EmbeddingBag(10, 4, mode=mode), rows, offsets, normal(9))
 

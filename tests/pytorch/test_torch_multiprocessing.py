@@ -167,6 +167,18 @@ def test_join_can_give_up():
     context.processes[0].join()
 
 
+def nap(i):
+    time.sleep(i)
+
+
+@pytest.mark.parametrize("T", [ours, real], ids=["ours", "real"])
+def test_join_returns_with_the_first_that_ends(T):
+    context = T.multiprocessing.start_processes(nap, (), 2, join=False, start_method="fork")
+    assert not context.join(timeout=30) and len(context.sentinels) == 1
+    assert context.processes[1].is_alive()
+    assert context.join(timeout=30)
+
+
 def test_other_start_methods_are_warned_of():
     with pytest.warns(FutureWarning, match=r"only supports start_method=spawn \(got: fork\)"):
         mp.spawn(work, ("nothing", np.zeros(1)), nprocs=1, start_method="fork")

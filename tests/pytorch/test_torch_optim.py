@@ -128,6 +128,25 @@ def test_twenty_steps(name, i, dtype):
     agree(mine, theirs, TOLERANCE[dtype])
 
 
+def test_momenta_multiply_in_single_precision():
+    mine, theirs = both("NAdam", lr=5.0)
+    for run in (mine, theirs):
+        run.steps(0, 20)
+    agree(mine, theirs, 1e-10)
+
+
+def test_rates_are_rounded_whatever_the_state_has():
+    runs = []
+    for m in (ours, real):
+        m.set_default_dtype(m.float64)
+        try:
+            run = Run(m, "ASGD", SHAPES, "float64", lr=0.1, lambd=0.1, t0=1).steps(0, 2)
+        finally:
+            m.set_default_dtype(m.float32)
+        runs.append(run.steps(2, 6))
+    agree(*runs, 1e-10)
+
+
 @pytest.mark.parametrize("name", COMPLEX)
 def test_complex_parameters(name):
     settings = {key: x for key, x in GRID[name][-1].items() if key != "fused"}

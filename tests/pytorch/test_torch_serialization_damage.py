@@ -162,7 +162,7 @@ def test_many_records_and_versions():
     with pytest.raises(RuntimeError, match="directory"):
         load(b"PK\x03\x04" + b"\0" * 100 + end, True)
     for version in (b"11\n", b"0", b"", b"-1", b"\xff", b"9" * 30):
-        file = archive(P + b"N.").replace(b"3\n", b"3\n")
+        file = archive(P + b"N.")
         buffer = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(file)) as old, zipfile.ZipFile(buffer, "w") as new:
             for record in old.namelist():

@@ -131,6 +131,22 @@ def test_dotted_names_lead_only_to_classes():
         refused(data, False)
 
 
+class Asked(type):
+    """Of classes that notice what they are asked for."""
+
+    def __getattr__(cls, attribute):
+        RAN.append(attribute)
+        return Config
+
+
+class Owner(metaclass=Asked):
+    pass
+
+
+def test_names_are_looked_up_without_asking():
+    refused(b"\x80\x04" + string(HERE) + string("Owner.anything") + b"\x93)R.", False)
+
+
 @PROTOCOLS
 def test_reduce_of_any_object():
     class Evil:

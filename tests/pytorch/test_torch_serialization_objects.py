@@ -130,7 +130,7 @@ def test_values_of_the_standard_library_and_numpy():
             assert type(found[key]) is type(value)
             np.testing.assert_array_equal(found[key], value, key)
         assert found["order"].flags.f_contiguous
-    with pytest.raises(pickle.UnpicklingError, match="is no file's|Ordinary from a file"):
+    with pytest.raises(pickle.UnpicklingError, match="Ordinary from a file"):
         loaded(ours, saved(ours, Ordinary()), weights_only=False)
 
 

@@ -181,6 +181,8 @@ def test_singular_and_indefinite_covariances():
     singular = np.asarray([[1.0, 1.0], [1.0, 1.0]])
     x = np.asarray(random.multivariate_normal(KEY, np.zeros(2), singular, (50,), method="eigh"))
     np.testing.assert_allclose(x[:, 0], x[:, 1], atol=1e-6)
+    assert np.isfinite(x).all()
+    assert x[:, 0].std() > 0.5
     assert np.isnan(np.asarray(random.multivariate_normal(KEY, np.zeros(2), -singular))).all()
 
 
@@ -342,6 +344,9 @@ def test_extreme_parameters():
             errors.TransformError,
             "'cholesky', 'eigh' or 'svd'; got 'qr'",
         ),
+        (lambda: random.laplace(KEY, -1), errors.ShapeError, "random.laplace"),
+        (lambda: random.logistic(KEY, -1), errors.ShapeError, "random.logistic"),
+        (lambda: random.cauchy(KEY, -1), errors.ShapeError, "random.cauchy"),
         (lambda: random.gumbel(KEY, mode="best"), errors.TransformError, "got 'best'"),
         (lambda: random.bernoulli(KEY, mode="highest"), errors.TransformError, "'low' or 'high'"),
         (lambda: random.rademacher(KEY, (), "uint8"), errors.DtypeError, "holds -1"),

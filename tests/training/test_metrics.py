@@ -97,6 +97,16 @@ def test_weights_and_masks():
     assert fnp.isnan(run(metrics.mean(), [(values,)]))
 
 
+def test_numbers_of_python_keep_their_digits():
+    metric = metrics.mean()
+    assert float(run(metric, [(0.1,)])) == 0.1
+    assert float(run(metric, [([0.1, 0.7], [0.3, 0.0])])) == pytest.approx(0.1, rel=1e-15)
+    assert float(metric.update(metric.init(), 1.0, 0.3)["weight"]) == 0.3
+    both = metrics.collect(a=metric, b=metric)
+    acc = both.update(both.init(), b=0.7, a=(0.1, 2))  # in another order than they were named
+    assert {k: float(v) for k, v in both.compute(acc).items()} == {"a": 0.1, "b": 0.7}
+
+
 def test_nothing_gives_nan_and_empty_batches_change_nothing():
     assert fnp.isnan(run(metrics.mean(), []))
     assert fnp.isnan(run(metrics.accuracy(), []))

@@ -8,7 +8,7 @@ from typing import Any
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import DtypeError, ShapeError
 
-__all__ = ["at", "check_count", "check_number"]
+__all__ = ["at", "check_choice", "check_count", "check_number"]
 
 
 def at(name: str, step: Any) -> Any:
@@ -76,3 +76,15 @@ def check_count(name: str, setting: str, value: Any, *, least: int) -> None:
         raise ValueError(
             f"optim.schedules.{name}: expected {setting} to be an int >= {least}; got {value!r}."
         )
+
+
+def check_choice(name: str, setting: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise for what is none of a few words.
+
+    >>> check_choice("cyclic", "mode", "square", ("triangular", "exp_range"))
+    Traceback (most recent call last):
+    ...
+    ValueError: optim.schedules.cyclic: expected mode in ('triangular', 'exp_range'); got 'square'.
+    """
+    if value not in choices:
+        raise ValueError(f"optim.schedules.{name}: expected {setting} in {choices}; got {value!r}.")

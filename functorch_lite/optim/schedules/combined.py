@@ -159,7 +159,7 @@ def chained(lr: float, factors: Sequence[Schedule]) -> Schedule:
 
 
 def _as_f64(x: Any) -> Any:
-    return fnp.asarray(x).astype("float64") if hasattr(x, "dtype") else fnp.asarray(x, "float64")
+    return fnp.asarray(x, "float64")
 
 
 def _check_functions(name: str, setting: str, functions: Sequence[Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from functorch_lite import numpy as fnp
-from functorch_lite.optim.schedules.checks import at, check_count, check_number
+from functorch_lite.optim.schedules.checks import at, check_choice, check_count, check_number
 
 __all__ = ["cosine_annealing", "cosine_annealing_warm_restarts", "cyclic", "one_cycle"]
 
@@ -140,8 +140,8 @@ def cyclic(
     check_count("cyclic", "step_size_up", step_size_up, least=1)
     step_size_down = step_size_up if step_size_down is None else step_size_down
     check_count("cyclic", "step_size_down", step_size_down, least=0)
-    _check_choice("cyclic", "mode", mode, _MODES)
-    _check_choice("cyclic", "scale_mode", scale_mode, ("cycle", "iterations"))
+    check_choice("cyclic", "mode", mode, _MODES)
+    check_choice("cyclic", "scale_mode", scale_mode, ("cycle", "iterations"))
     total = float(step_size_up + step_size_down)
     ratio = step_size_up / total
     by_cycle = scale_mode == "cycle" if scale_fn is not None else mode != "exp_range"
@@ -209,7 +209,7 @@ def one_cycle(
     check_number("one_cycle", "div_factor", div_factor, above=0)
     check_number("one_cycle", "final_div_factor", final_div_factor, above=0)
     check_count("one_cycle", "total_steps", total_steps, least=1)
-    _check_choice("one_cycle", "anneal_strategy", anneal_strategy, _STRATEGIES)
+    check_choice("one_cycle", "anneal_strategy", anneal_strategy, _STRATEGIES)
     first = max_lr / div_factor
     last = first / final_div_factor
     top = float(pct_start * total_steps) - 1
@@ -243,8 +243,3 @@ def _line(start: Any, end: Any, part: Any) -> Any:
 def _part(now: Any, start: float, end: float) -> Any:
     """How much of a phase is over; all of one that has no steps."""
     return (now - start) / (end - start) if end != start else fnp.ones((), "float64")
-
-
-def _check_choice(name: str, setting: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"optim.schedules.{name}: expected {setting} in {choices}; got {value!r}.")

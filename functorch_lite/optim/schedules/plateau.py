@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from functorch_lite import numpy as fnp
 from functorch_lite.errors import ShapeError, TreeError
-from functorch_lite.optim.schedules.checks import check_count, check_number
+from functorch_lite.optim.schedules.checks import check_choice, check_count, check_number
 
 __all__ = ["Plateau", "reduce_on_plateau"]
 
@@ -87,14 +87,8 @@ def reduce_on_plateau(
     check_count(name, "cooldown", cooldown, least=0)
     check_number(name, "min_lr", min_lr, least=0)
     check_number(name, "eps", eps, least=0)
-    for setting, value, choices in (
-        ("mode", mode, ("min", "max")),
-        ("threshold_mode", threshold_mode, ("rel", "abs")),
-    ):
-        if value not in choices:
-            raise ValueError(
-                f"optim.schedules.{name}: expected {setting} in {choices}; got {value!r}."
-            )
+    check_choice(name, "mode", mode, ("min", "max"))
+    check_choice(name, "threshold_mode", threshold_mode, ("rel", "abs"))
 
     sign = -1 if mode == "min" else 1
 
@@ -117,13 +111,12 @@ def reduce_on_plateau(
                 f"{list(_KEYS)}; got a {type(state).__name__}. Remedy: state = init(), then "
                 "state = update(metric, state)."
             )
-        metric = metric if hasattr(metric, "dtype") else fnp.asarray(metric, "float64")
+        metric = fnp.asarray(metric, "float64")
         if metric.shape != ():
             raise ShapeError(
                 f"optim.schedules.{name}: expected a metric of shape (); got "
                 f"{tuple(metric.shape)}. Remedy: update(metric.mean(), state)."
             )
-        metric = fnp.asarray(metric).astype("float64")
         better = improves(metric, state["best"])
         waiting = state["cooldown_counter"] > 0
         bad = fnp.where(better | waiting, 0, state["num_bad_epochs"] + 1)

@@ -10,9 +10,11 @@ from typing import Any
 from functorch_lite.torch._compile import config
 from functorch_lite.torch._compile.breaks import GraphBreak
 from functorch_lite.torch._compile.entry import Entry, NotAsAssumed
-from functorch_lite.torch._compile.guards import Call, State, Unguarded, put_back
+from functorch_lite.torch._compile.guards import Call, State, Unguarded, put_back, settings
 from functorch_lite.torch._compile.impure import Streams, Watch
 from functorch_lite.torch._compile.recording import Recording
+from functorch_lite.torch._core.dtypes import default
+from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.public import overrides
 
 __all__ = ["Compiled", "InvalidBackend", "TorchDynamoException", "Unsupported", "live"]
@@ -156,7 +158,7 @@ class Compiled:
     def _record(self, call: Call, args: Any, kwargs: Any) -> tuple[Entry | None, str | None]:
         """The program of a kind of call, or why there is none."""
         recording = Recording(self.name, {id(t): i for i, t in enumerate(call.tensors)})
-        streams = Streams()
+        streams, set_before = Streams(), settings()
         entry = None
         broken: list[GraphBreak] = []
         try:
@@ -174,6 +176,10 @@ class Compiled:
         if first is not None:
             entry, reason = None, str(first)
         changed = put_back(call)
+        if settings() != set_before:
+            mode.enabled, mode.inference, dtype = set_before
+            default.set(dtype)
+            changed.append("settings of torch")
         if changed and reason is None:
             entry, reason = None, f"the call changes {', '.join(changed)}"
         moved = streams.moved()

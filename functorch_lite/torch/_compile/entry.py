@@ -183,6 +183,28 @@ class Entry:
         others = {id(given[s]._version_of) for s in self._slots if s not in self._writes}
         if memories & others or len(memories) < len(written):
             raise NotAsAssumed
+        # Memory that is shared with ``data`` or with NumPy has no common count of writes.
+        owners: dict[int, list[int]] = {}
+        for s in self._slots:
+            owners.setdefault(_owner(given[s]._np), []).append(s)
+        for group in owners.values():
+            if len(group) > 1 and self._overlap(given, group):
+                raise NotAsAssumed
+
+    def _overlap(self, given: Sequence[Tensor], slots: Sequence[int]) -> bool:
+        """Whether one of some operands is written to where another one lies."""
+        return any(
+            a != b and np.may_share_memory(given[a]._np, given[b]._np)
+            for a in slots if a in self._writes for b in slots
+        )  # fmt: skip
+
+
+def _owner(array: Any) -> int:
+    """Which object an array's memory belongs to."""
+    base = array.base
+    while base is not None:
+        array, base = base, getattr(base, "base", None)
+    return id(array)
 
 
 def call_again(

@@ -7,6 +7,7 @@ tensors in the order in which it met them.
 
 from __future__ import annotations
 
+import argparse
 import dis
 import enum
 import functools
@@ -25,8 +26,10 @@ from functorch_lite.torch._core.layout import layout, memory_format
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._object.generator import Generator
+from functorch_lite.torch._object.pickling import attributes
+from functorch_lite.torch.nn.modules.module_hooks import ALL
 
-__all__ = ["PLAIN", "Call", "State", "Unguarded", "put_back"]
+__all__ = ["PLAIN", "Call", "State", "Unguarded", "put_back", "settings"]
 
 MOST = 50_000
 """Objects that a walk visits at most."""
@@ -39,6 +42,10 @@ _LIBRARY = __name__.split(".")[0]
 
 
 _MISSING = object()
+_DRAWING = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+_CACHED = type(functools.cache(id))
+_SPACES = (argparse.Namespace, types.SimpleNamespace)
+"""Classes of Python's own whose objects hold what programs put there."""
 
 
 class Unguarded(Exception):
@@ -86,10 +93,9 @@ class Walk:
     Attributes:
         parts: hashable; equal parts mean equal programs.
         tensors: those that were met, each once.
-        paths: what leads to each of them.
         held: containers that were met, with a copy of their contents.
         classes: those of the user's that were met, with what they hold.
-        named: cells and globals that were met, with their contents.
+        named: cells, globals and attributes that were met, with their contents.
         kept: objects that the parts know by identity, so that these stay theirs.
         volatile: whether it met what only another walk can compare.
     """
@@ -97,11 +103,10 @@ class Walk:
     def __init__(self) -> None:
         self.parts: list[Any] = []
         self.tensors: list[Tensor] = []
-        self.paths: list[str] = []
         self.held: list[tuple[Any, Any, str]] = []
         self.named: list[tuple[Any, str, Any, str]] = []
         self.kept: list[Any] = []
-        self.classes: list[tuple[type, tuple[Any, ...]]] = []
+        self.classes: list[tuple[type, dict[str, Any]]] = []
         self.volatile = False
         self._seen: dict[int, int] = {}
         self._alive: list[Any] = []
@@ -116,9 +121,7 @@ class Walk:
             self._tensor(x, path)
             return
         if isinstance(x, PLAIN):
-            # 1, 1.0 and True are equal, and so are the two zeros.
-            parts.append((x.__class__, str(x) if isinstance(x, (float, complex)) else
-                          (x.start, x.stop, x.step) if isinstance(x, slice) else x))  # fmt: skip
+            parts.append(_plain(x))
             return
         number = self._seen.get(id(x))
         if number is not None:
@@ -139,7 +142,7 @@ class Walk:
             for k, v in list(x.items()):
                 if isinstance(k, (Tensor, list)):
                     raise Unguarded(f"a key of the dictionary {path}")
-                parts.append(k) if isinstance(k, PLAIN) else self._identity(k)
+                parts.append(_plain(k)) if isinstance(k, PLAIN) else self._identity(k)
                 self._visit(v, f"{path}[{k!r}]")
             self._attributes(x, path)
         elif issubclass(cls, (list, tuple)):
@@ -150,7 +153,7 @@ class Walk:
                 self._visit(v, f"{path}[{i}]")
         elif issubclass(cls, (set, frozenset)):
             self._held(x, set(x), path)
-            parts.append(frozenset(e if isinstance(e, PLAIN) else id(e) for e in x))
+            parts.append(frozenset(_plain(e) if isinstance(e, PLAIN) else id(e) for e in x))
             self.kept.extend(e for e in x if not isinstance(e, PLAIN))
         elif cls is types.FunctionType:
             self._function(x, path)
@@ -173,6 +176,10 @@ class Walk:
             self._identity(x)
         elif hasattr(cls, "__next__"):
             raise Unguarded(f"the iterator {path}, whose state may change unseen")
+        elif isinstance(x, _DRAWING):
+            raise Unguarded(f"the generator {path}, whose numbers are drawn unseen")
+        elif cls is _CACHED and _is_own(x):
+            raise Unguarded(f"the cache of {path}, which may change unseen")
         else:
             self._object(x, path)
 
@@ -184,8 +191,11 @@ class Walk:
             return
         self._seen[id(t)] = len(self.tensors)
         self.tensors.append(t)
-        self.paths.append(path)
         parts.append(_kind_of(t))
+        for name, value in attributes(t).items():
+            self.named.append((t, name, value, f"{path}.{name}"))
+            parts.append(name)
+            self._visit(value, f"{path}.{name}")
 
     def _held(self, x: Any, contents: Any, path: str) -> None:
         self.held.append((x, contents, path))
@@ -197,16 +207,19 @@ class Walk:
             space = None
         slots = [n for c in cls.__mro__ for n in _slots(c)]
         if space is None and not slots:
+            if cls.__hash__ is None:
+                raise Unguarded(f"{path}, a {cls.__name__} whose contents may change unseen")
             self._identity(x)  # nothing of it is known but which one it is
             return
-        if _is_library(cls.__module__) and not hasattr(x, "_parameters"):
-            if root_of(cls) in sys.stdlib_module_names or root_of(cls) == "numpy":
-                self._identity(x)
-                return
+        root = root_of(cls)
+        if (root in sys.stdlib_module_names or root == "numpy") and cls not in _SPACES:
+            self._identity(x)
+            return
         for name in slots:
-            self.volatile = True
-            if hasattr(x, name):
-                self._visit(getattr(x, name), f"{path}.{name}")
+            value = getattr(x, name, _MISSING)
+            self.named.append((x, name, value, f"{path}.{name}"))
+            if value is not _MISSING:
+                self._visit(value, f"{path}.{name}")
         self._class(cls, path, "method of ")
         self._attributes(x, path)
 
@@ -230,7 +243,7 @@ class Walk:
             if not _is_own(base):
                 continue
             self._seen.setdefault(id(base), -1 - len(self._seen))
-            self.classes.append((base, tuple(vars(base).values())))
+            self.classes.append((base, dict(vars(base))))
             for name, value in list(vars(base).items()):
                 if isinstance(value, (staticmethod, classmethod)):
                     value = value.__func__
@@ -239,9 +252,7 @@ class Walk:
                 if isinstance(value, types.FunctionType):
                     if id(value) not in self._seen:
                         self._visit(value, f"{base.__name__}.{name}")
-                elif not name.startswith("__") and isinstance(
-                    value, (*PLAIN, Tensor, list, dict, tuple, set)
-                ):
+                elif not name.startswith("__") and not hasattr(type(value), "__get__"):
                     self.parts.append(name)
                     self._visit(value, f"{base.__name__}.{name}")
 
@@ -251,6 +262,8 @@ class Walk:
         if not _is_own(f) and not path == "":
             self._identity(f)
             return
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            self.named.append((f, name, getattr(f, name), f"{path}.{name}"))
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             try:
                 value = cell.cell_contents
@@ -263,10 +276,7 @@ class Walk:
             self._visit(f.__defaults__, f"{path}.__defaults__")
         if f.__kwdefaults__:
             self._visit(f.__kwdefaults__, f"{path}.__kwdefaults__")
-        if f.__dict__:
-            wrapped = f.__dict__.get("__wrapped__")
-            if wrapped is not None:
-                self._visit(wrapped, f"{path}.__wrapped__")
+        self._attributes(f, path)
         named, all_names = _globals_of(f.__code__)
         space = f.__globals__
         for name in named:
@@ -286,12 +296,25 @@ class Walk:
             return
         for name in sorted(names & vars(module).keys()):
             value = vars(module)[name]
+            self.named.append((vars(module), name, value, f"{path}.{name}"))
             if isinstance(value, types.ModuleType):
                 if value is not module and id(value) not in self._seen:
                     self._seen[id(value)] = -1 - len(self._seen)
                     self._module(value, names, f"{path}.{name}")
             else:
                 self._visit(value, f"{path}.{name}")
+
+
+def _plain(x: Any) -> tuple[Any, ...]:
+    """A value, so that it is equal to nothing else: 1, 1.0 and True are, as are the two zeros."""
+    if isinstance(x, (float, complex, np.generic)):
+        return x.__class__, str(x)
+    return x.__class__, (x.start, x.stop, x.step) if isinstance(x, slice) else x
+
+
+def settings() -> tuple[Any, ...]:
+    """What of the thread a program depends on."""
+    return mode.enabled, mode.inference, default.dtype
 
 
 def _kind_of(t: Tensor) -> tuple[Any, ...]:
@@ -319,6 +342,7 @@ class State(Walk):
         self.f = f
         self.name = getattr(f, "__name__", type(f).__name__)
         self._visit(f, "")
+        self._visit(ALL, "hooks of all modules")
         self.key = tuple(self.parts)
         self.number = -1
         self._kinds = [_kind_of(t) for t in self.tensors]
@@ -345,11 +369,10 @@ class State(Walk):
         if any(x != contents for x, contents in self._sets):
             return False
         for place, name, value, _ in self.named:
-            now = place.get(name, _MISSING) if place.__class__ is dict else place.cell_contents
-            if now is not value:
+            if _now(place, name) is not value:
                 return False
         for cls, held in self.classes:
-            if not all(map(is_, vars(cls).values(), held)):
+            if len(vars(cls)) != len(held) or not all(map(is_, vars(cls).values(), held.values())):
                 return False
         return list(map(_kind_of, self.tensors)) == self._kinds
 
@@ -366,7 +389,7 @@ class Call(Walk):
         self.state, self.args, self.kwargs = state, args, kwargs
         self.tensors = state.tensors.copy()
         self._seen = state._seen.copy()
-        self.parts += (state.number, mode.enabled, mode.inference, default.dtype)
+        self.parts += (state.number, *settings())
         for i, x in enumerate(args):
             self._visit(x, f"args[{i}]")
         for name, x in kwargs.items():
@@ -417,20 +440,41 @@ def put_back(before: Call) -> list[str]:
             x.clear()
             x.update(contents)
     for place, name, value, path in (*before.state.named, *before.named):
-        now = place.get(name, _MISSING) if isinstance(place, dict) else place.cell_contents
-        if now is not value:
+        if _now(place, name) is not value:
             found.append(path)
             _put(place, name, value)
+    marked = {(id(place), name) for place, name, _, _ in (*before.state.named, *before.named)}
+    for t in before.tensors:
+        for name in attributes(t):
+            if (id(t), name) not in marked:
+                found.append(f"the attribute {name} of a tensor")
+                delattr(t, name)
+    for cls, held in (*before.state.classes, *before.classes):
+        for name in {**vars(cls), **held}:
+            value = held.get(name, _MISSING)
+            if not name.startswith("__") and vars(cls).get(name, _MISSING) is not value:
+                found.append(f"{cls.__name__}.{name}")
+                _put(cls, name, value)
     return found
 
 
+def _now(place: Any, name: str) -> Any:
+    """What a dictionary has under a name, an object as an attribute, or a cell in it."""
+    if isinstance(place, dict):
+        return place.get(name, _MISSING)
+    return getattr(place, name or "cell_contents", _MISSING)
+
+
 def _put(place: Any, name: str, value: Any) -> None:
-    if not isinstance(place, dict):
-        place.cell_contents = value
+    if isinstance(place, dict):
+        if value is _MISSING:
+            del place[name]
+        else:
+            place[name] = value
     elif value is _MISSING:
-        place.pop(name, None)
+        delattr(place, name)
     else:
-        place[name] = value
+        setattr(place, name or "cell_contents", value)
 
 
 def _same(x: Any, contents: Any) -> bool:

@@ -67,8 +67,10 @@ class Watch:
 
 
 def _is_stateful(f: Any) -> bool:
-    """Whether it is a method of a generator of random numbers or of a file."""
+    """Whether it is a method of a generator of random numbers or of a file, or reads a clock."""
     owner = getattr(f, "__self__", None)
+    if isinstance(owner, type):
+        return owner.__module__ == "datetime" and f.__name__ in ("now", "today", "utcnow")
     return isinstance(owner, random.Random) or type(owner).__module__ == "_io"
 
 

@@ -365,16 +365,22 @@ def _requires_grad(self: Tensor) -> bool:
     return needs_grad(self)
 
 
+def _asked(name: str, get: Callable[[Tensor], Any]) -> property:
+    """An attribute that no compiled graph guards."""
+
+    def asked(self: Tensor) -> Any:
+        if overrides.known:
+            overrides.refuse(f"Tensor.{name}")
+        return get(self)
+
+    return property(asked)
+
+
 Tensor.grad = property(_get_grad, _set_grad, _del_grad)
 Tensor.requires_grad = property(_requires_grad, _set_requires_grad)
-def _asked_grad_fn(self: Tensor) -> Node | None:
-    if overrides.known:
-        overrides.refuse("Tensor.grad_fn")
-    return _grad_fn(self)
-
-
-Tensor.grad_fn = property(_asked_grad_fn)  # type: ignore[attr-defined]
+for _name, _get in (
+    ("grad_fn", _grad_fn), ("retains_grad", _retains_grad), ("output_nr", _output_nr),
+    ("_base", _base),
+):  # fmt: skip
+    setattr(Tensor, _name, _asked(_name, _get))
 Tensor.is_leaf = property(_is_leaf)  # type: ignore[attr-defined]
-Tensor.retains_grad = property(_retains_grad)  # type: ignore[attr-defined]
-Tensor.output_nr = property(_output_nr)  # type: ignore[attr-defined]
-Tensor._base = property(_base)  # type: ignore[attr-defined]

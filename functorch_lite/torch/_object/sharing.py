@@ -16,6 +16,15 @@ from functorch_lite.torch._object.untyped_storage import UntypedStorage, rebind,
 __all__ = ["share"]
 
 
+def _own_references() -> int:
+    data = object()
+    return sys.getrefcount(data)
+
+
+# What ``sys.getrefcount`` counts of a name and of the call itself differs between Pythons.
+_OWN = _own_references()
+
+
 def _holders(data: np.ndarray[Any, Any]) -> list[Tensor]:
     """The tensors over a piece of memory."""
     referrers = gc.get_referrers(data)
@@ -39,8 +48,8 @@ def share(storage: UntypedStorage, tensor: Tensor | None = None) -> None:
     if is_shared(data):
         return
     made = shared(data)
-    # This name and the call; the storage; the tensor, and its array where that is a view of it.
-    alone = 5 if tensor is not None and tensor._np.base is data else 4
+    # The storage; the tensor, and its array where that is a view of it.
+    alone = _OWN + (3 if tensor is not None and tensor._np.base is data else 2)
     if tensor is not None and sys.getrefcount(data) <= alone:
         holders = [tensor]
     else:

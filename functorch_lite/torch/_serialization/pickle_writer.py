@@ -21,6 +21,7 @@ from functorch_lite.torch._core.layout import layout
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor, strides_of
+from functorch_lite.torch._core.view import contiguous_strides
 from functorch_lite.torch._object.generator import Generator
 from functorch_lite.torch._object.parameter import Parameter
 from functorch_lite.torch._object.pickling import attributes
@@ -194,7 +195,7 @@ def _reduced_tensor(t: Any) -> tuple[Any, ...]:
             return rebuild.rebuild_parameter_with_state, (*parts, state)
         return rebuild.rebuild_parameter, parts
     array, dtype = t._np, t.dtype
-    strides = strides_of(array) if array.size else _empty_strides(array.shape)
+    strides = strides_of(array) if array.size else contiguous_strides(array.shape)
     view = t._offset, tuple(array.shape), strides, bool(t.requires_grad), hooks
     function: Callable[..., Tensor] = rebuild.rebuild_tensor_v2
     arguments: tuple[Any, ...] = TypedStorage(wrap_storage=untyped(t), dtype=dtype), *view
@@ -203,14 +204,6 @@ def _reduced_tensor(t: Any) -> tuple[Any, ...]:
     if cls is Tensor and not state:
         return function, arguments
     return rebuild.rebuild_from_type, (function, cls, arguments, state)
-
-
-def _empty_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides that PyTorch gives a tensor without elements."""
-    strides = [1] * len(shape)
-    for i in range(len(shape) - 2, -1, -1):
-        strides[i] = strides[i + 1] * max(shape[i + 1], 1)
-    return tuple(strides)
 
 
 def _reduced_device(place: device) -> tuple[Any, ...]:

@@ -20,7 +20,9 @@ import numpy as np
 
 from functorch_lite.torch._serialization.pickle_machine import check_key, shown
 
-__all__ = ["CONTAINERS", "NUMPY", "OTHERS", "build_numpy", "scalar", "reconstruct"]
+__all__ = [
+    "CONTAINERS", "NUMPY", "OTHERS", "VALUES", "build_numpy", "encoded", "reconstruct", "scalar",
+]  # fmt: skip
 
 Builder = Callable[..., Any]
 
@@ -51,7 +53,7 @@ def _items(items: Any, what: str) -> list[Any]:
 
 def _bytearray(data: Any = b"", encoding: Any = None) -> Any:
     if encoding is not None:
-        return bytearray(_encoded(data, encoding))
+        return bytearray(encoded(data, encoding))
     _expect(isinstance(data, bytes), f"a bytearray of a {type(data).__name__}")
     return bytearray(data)
 
@@ -59,7 +61,8 @@ def _bytearray(data: Any = b"", encoding: Any = None) -> Any:
 _ENCODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
 
 
-def _encoded(text: Any, encoding: Any = "latin1") -> bytes:
+def encoded(text: Any, encoding: Any = "latin1") -> bytes:
+    """The bytes of a string, in an encoding that only looks characters up."""
     _expect(
         type(text) is str and type(encoding) is str and encoding in _ENCODINGS,
         f"bytes of {shown(text)} in the encoding {shown(encoding)}",
@@ -83,8 +86,6 @@ CONTAINERS: dict[Any, Builder] = {
     bytearray: _bytearray, complex: _complex,
 }  # fmt: skip
 """What every file may hold: how each class is made."""
-
-encoded = _encoded
 
 
 # ------------------------------------------------------------------ where more than weights is read

@@ -13,6 +13,7 @@ from typing import Any
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._core.view import contiguous_strides
 from functorch_lite.torch._object.untyped_storage import of_bytes, over
 from functorch_lite.torch._serialization.locations import Restore
 from functorch_lite.torch._serialization.sources import Source
@@ -101,11 +102,8 @@ def load(file: Any, restore: Restore) -> dict[str, Tensor]:
         if sys.byteorder == "big":
             data = swapped(data, dtype)
         storage = restore(of_bytes(data), "cpu")
-        stride = [1] * len(shape)
-        for i in range(len(shape) - 2, -1, -1):
-            stride[i] = stride[i + 1] * max(shape[i + 1], 1)
         try:
-            found[name] = over(storage, dtype, 0, shape, stride)
+            found[name] = over(storage, dtype, 0, shape, contiguous_strides(shape))
         except (ValueError, OverflowError) as error:
             raise _broken(f"tensor {name!r}: {error}") from None
     return found

@@ -8,7 +8,6 @@ from functorch_lite.torch._core.size import Size
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.utils import (
     broadcast_all,
-    is_number,
     lazy_property,
     logits_to_probs,
     probs_to_logits,
@@ -39,7 +38,7 @@ class EventProbability:
         else:
             (self.logits,) = broadcast_all(logits)
             self._param = self.logits
-        return Size() if is_number(probs if probs is not None else logits) else self._param.size()
+        return self._param.size()
 
     @lazy_property
     def logits(self: Any) -> Tensor:

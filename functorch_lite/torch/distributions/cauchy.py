@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._ops.creation import full
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._tensor import Tensor, empty
 from functorch_lite.torch.distributions.distribution import Distribution
-from functorch_lite.torch.distributions.utils import broadcast_all, is_number
+from functorch_lite.torch.distributions.utils import broadcast_all
 
 __all__ = ["Cauchy"]
 
@@ -32,8 +31,7 @@ class Cauchy(Distribution):
 
     def __init__(self, loc: Any, scale: Any, validate_args: Any = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
-        shape = Size() if is_number(loc) and is_number(scale) else self.loc.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.loc.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self._expanded(Cauchy, _instance, batch_shape, ("loc", "scale"))

@@ -112,18 +112,6 @@ def _to_interval(constraint: Any) -> Transform:
     return transforms.ComposeTransform([transforms.SigmoidTransform(), stretch])
 
 
-@biject_to.register(constraints.independent)
-def _bijection_of_many(constraint: Any) -> Transform:
-    base = biject_to(constraint.base_constraint)
-    return transforms.IndependentTransform(base, constraint.reinterpreted_batch_ndims)
-
-
-@transform_to.register(constraints.independent)
-def _transform_of_many(constraint: Any) -> Transform:
-    base = transform_to(constraint.base_constraint)
-    return transforms.IndependentTransform(base, constraint.reinterpreted_batch_ndims)
-
-
 @biject_to.register(constraints.simplex)
 def _bijection_to_simplex(constraint: Any) -> Transform:
     return transforms.StickBreakingTransform()
@@ -150,23 +138,23 @@ def _to_corr_cholesky(constraint: Any) -> Transform:
     return transforms.CorrCholeskyTransform()
 
 
-@biject_to.register(constraints.cat)
-def _bijection_of_parts(constraint: Any) -> Transform:
-    parts = [biject_to(c) for c in constraint.cseq]
-    return transforms.CatTransform(parts, constraint.dim, constraint.lengths)
+def _register_composed(registry: ConstraintRegistry) -> None:
+    """Register constraints made of others, whose transforms are made of the others'."""
+
+    @registry.register(constraints.independent)
+    def _to_many(constraint: Any) -> Transform:
+        base = registry(constraint.base_constraint)
+        return transforms.IndependentTransform(base, constraint.reinterpreted_batch_ndims)
+
+    @registry.register(constraints.cat)
+    def _to_parts(constraint: Any) -> Transform:
+        parts = [registry(c) for c in constraint.cseq]
+        return transforms.CatTransform(parts, constraint.dim, constraint.lengths)
+
+    @registry.register(constraints.stack)
+    def _to_slices(constraint: Any) -> Transform:
+        return transforms.StackTransform([registry(c) for c in constraint.cseq], constraint.dim)
 
 
-@transform_to.register(constraints.cat)
-def _transform_of_parts(constraint: Any) -> Transform:
-    parts = [transform_to(c) for c in constraint.cseq]
-    return transforms.CatTransform(parts, constraint.dim, constraint.lengths)
-
-
-@biject_to.register(constraints.stack)
-def _bijection_of_slices(constraint: Any) -> Transform:
-    return transforms.StackTransform([biject_to(c) for c in constraint.cseq], constraint.dim)
-
-
-@transform_to.register(constraints.stack)
-def _transform_of_slices(constraint: Any) -> Transform:
-    return transforms.StackTransform([transform_to(c) for c in constraint.cseq], constraint.dim)
+_register_composed(biject_to)
+_register_composed(transform_to)

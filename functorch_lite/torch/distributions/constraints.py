@@ -45,6 +45,7 @@ from functorch_lite.torch.distributions._constraints.numbers import (
     _Simplex,
 )
 from functorch_lite.torch.distributions._tensor import Tensor
+from functorch_lite.torch.distributions.utils import check_dim
 
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",
@@ -155,7 +156,7 @@ class _Cat(Constraint):
         return max(int(c.event_dim) for c in self.cseq)
 
     def check(self, value: Tensor) -> Tensor:
-        _check_dim(self.dim, value)
+        check_dim(self.dim, value)
         found, start = [], 0
         for constraint, length in zip(self.cseq, self.lengths, strict=True):
             found.append(constraint.check(value.narrow(self.dim, start, length)))
@@ -189,7 +190,7 @@ class _Stack(Constraint):
         return found + 1 if self.dim + found < 0 else found
 
     def check(self, value: Tensor) -> Tensor:
-        _check_dim(self.dim, value)
+        check_dim(self.dim, value)
         parts = value.unbind(self.dim)
         return _stack([c.check(v) for c, v in zip(self.cseq, parts, strict=True)], self.dim)
 
@@ -198,11 +199,6 @@ def _constraints_of(cseq: Sequence[Constraint]) -> list[Constraint]:
     if not all(isinstance(c, Constraint) for c in cseq):
         raise AssertionError("All elements of cseq must be Constraint instances")
     return list(cseq)
-
-
-def _check_dim(dim: int, value: Tensor) -> None:
-    if not -value.dim() <= dim < value.dim():
-        raise AssertionError(f"dim {dim} out of range for tensor with {value.dim()} dimensions")
 
 
 cat = _Cat

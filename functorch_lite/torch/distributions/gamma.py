@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from functorch_lite.torch._core.dtypes import finfo
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._ops.creation import as_tensor
 from functorch_lite.torch._ops.joining import broadcast_tensors
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._reparameterised import gammainc, standard_gamma
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.exp_family import ExponentialFamily
-from functorch_lite.torch.distributions.utils import broadcast_all, is_number
+from functorch_lite.torch.distributions.utils import broadcast_all
 
 __all__ = ["Gamma"]
 
@@ -35,9 +34,7 @@ class Gamma(ExponentialFamily):
 
     def __init__(self, concentration: Any, rate: Any, validate_args: Any = None) -> None:
         self.concentration, self.rate = broadcast_all(concentration, rate)
-        numbers = is_number(concentration) and is_number(rate)
-        shape = Size() if numbers else self.concentration.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.concentration.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self._expanded(Gamma, _instance, batch_shape, ("concentration", "rate"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._ops.creation import as_tensor, full
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._tensor import Tensor, zeros_like
@@ -46,7 +45,7 @@ class HalfCauchy(TransformedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        return full(Size(self._extended_shape()), math.inf, dtype=self.scale.dtype)
+        return full(self._extended_shape(), math.inf, dtype=self.scale.dtype)
 
     @property
     def mode(self) -> Tensor:

@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 from functorch_lite.torch._core.grad_mode import no_grad
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._ops.random_fill import normal
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.exp_family import ExponentialFamily
-from functorch_lite.torch.distributions.utils import broadcast_all, is_number, standard_normal
+from functorch_lite.torch.distributions.utils import broadcast_all, standard_normal
 
 __all__ = ["Normal"]
 
@@ -34,8 +33,7 @@ class Normal(ExponentialFamily):
 
     def __init__(self, loc: Any, scale: Any, validate_args: Any = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
-        shape = Size() if is_number(loc) and is_number(scale) else self.loc.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.loc.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self._expanded(Normal, _instance, batch_shape, ("loc", "scale"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from functorch_lite.torch._core.grad_mode import no_grad
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._ops.random_fill import poisson
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.exp_family import ExponentialFamily
-from functorch_lite.torch.distributions.utils import broadcast_all, is_number
+from functorch_lite.torch.distributions.utils import broadcast_all
 
 __all__ = ["Poisson"]
 
@@ -30,8 +29,7 @@ class Poisson(ExponentialFamily):
 
     def __init__(self, rate: Any, validate_args: Any = None) -> None:
         (self.rate,) = broadcast_all(rate)
-        shape = Size() if is_number(rate) else self.rate.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.rate.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return self._expanded(Poisson, _instance, batch_shape, ("rate",))

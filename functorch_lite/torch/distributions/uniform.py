@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from functorch_lite.torch._core.size import Size
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.distribution import Distribution
-from functorch_lite.torch.distributions.utils import broadcast_all, is_number, standard_uniform
+from functorch_lite.torch.distributions.utils import broadcast_all, standard_uniform
 
 __all__ = ["Uniform"]
 
@@ -28,8 +27,7 @@ class Uniform(Distribution):
 
     def __init__(self, low: Any, high: Any, validate_args: Any = None) -> None:
         self.low, self.high = broadcast_all(low, high)
-        shape = Size() if is_number(low) and is_number(high) else self.low.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.low.size(), validate_args=validate_args)
 
     @property
     def arg_constraints(self) -> dict[str, Any]:

@@ -192,3 +192,13 @@ def _below(n: int, diag: int) -> Tensor:
 def size_of(shape: Any) -> Size:
     """A shape as a ``torch.Size``."""
     return shape if isinstance(shape, Size) else Size(shape)
+
+
+def check_dim(dim: int, value: Tensor) -> None:
+    """Check that a tensor has a dimension.
+
+    Raises:
+        AssertionError: it has not.
+    """
+    if not -value.dim() <= dim < value.dim():
+        raise AssertionError(f"dim {dim} out of range for tensor with {value.dim()} dimensions")

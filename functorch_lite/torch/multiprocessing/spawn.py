@@ -82,10 +82,8 @@ class ProcessExitedException(ProcessException):
         self.signal_name = signal_name
 
     def __reduce__(self) -> tuple[Any, ...]:
-        *base, exit_code, name = (
-            self.msg, self.error_index, self.error_pid, self.exit_code, self.signal_name,
-        )  # fmt: skip
-        return type(self), (*base, exit_code, name)
+        base = self.msg, self.error_index, self.error_pid
+        return type(self), (*base, self.exit_code, self.signal_name)
 
 
 def _run(fn: Callable[..., Any], i: int, args: tuple[Any, ...], report: Connection) -> None:
@@ -165,13 +163,14 @@ class ProcessContext:
             # A long traceback does not fit into a pipe: its process waits for us to read it.
             for report in [r for r in self._reports if r in ready]:
                 self._read(report)
-            for sentinel in [s for s in self.sentinels if s in ready]:
+            ended = [s for s in self.sentinels if s in ready]
+            for sentinel in ended:
                 index = self.sentinels.pop(sentinel)
                 self.processes[index].join()
                 if self.processes[index].exitcode != 0:
                     self._end_all(grace_period)
                     raise self._failure(index)
-            if not ready or not self._reports:
+            if ended or not ready:
                 break
         return not self.sentinels
 

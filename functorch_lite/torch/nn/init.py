@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.grad_mode import no_grad
-from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.random_fill import randperm
 
 __all__ = [
@@ -284,13 +284,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     rows = tensor.shape[0]
     drawn = tensor.detach().new_empty((rows, tensor.numel() // rows))
     drawn.normal_(0, 1, generator=generator)
-    if drawn._np.dtype.kind != "f" or drawn._np.dtype.itemsize < 4:
-        name = {"float16": "Half"}.get(drawn.dtype._name, drawn.dtype._name)
-        raise NotImplementedError(f"\"geqrf_cpu\" not implemented for '{name}'")
+    if drawn._np.dtype.itemsize < 4:
+        raise NotImplementedError(f"\"geqrf_cpu\" not implemented for '{drawn.dtype.scalar_name}'")
     matrix = drawn._np
     q, r = np.linalg.qr(matrix.T if matrix.shape[0] < matrix.shape[1] else matrix)
     # With the signs of the diagonal, all orthogonal matrices are equally likely.
-    q *= np.sign(np.diagonal(r))
+    q *= make(np.diagonal(r).copy()).sign()._np
     if matrix.shape[0] < matrix.shape[1]:
         q = q.T
     with no_grad():

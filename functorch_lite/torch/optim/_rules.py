@@ -57,7 +57,10 @@ class RuleOptimizer(Optimizer):
     # ------------------------------------------------------------------------- what subclasses say
     def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
         """The settings of a group under the names of the rule."""
-        return group
+        if "betas" not in group:
+            return group
+        beta1, beta2 = group["betas"]
+        return {**group, "beta1": beta1, "beta2": beta2}
 
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         """The arrays of state that go with a parameter."""

@@ -78,8 +78,7 @@ class Adam(RuleOptimizer):
             raise RuntimeError(
                 "lr as a Tensor is not supported for capturable=False and foreach=True"
             )
-        beta1, beta2 = group["betas"]
-        return {**group, "beta1": beta1, "beta2": beta2}
+        return super()._settings(group)
 
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         if group["amsgrad"]:

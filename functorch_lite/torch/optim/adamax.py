@@ -60,9 +60,5 @@ class Adamax(RuleOptimizer):
             "capturable": capturable,
         })  # fmt: skip
 
-    def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
-        beta1, beta2 = group["betas"]
-        return {**group, "beta1": beta1, "beta2": beta2}
-
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return "exp_avg", "exp_inf"

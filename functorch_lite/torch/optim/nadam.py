@@ -74,10 +74,8 @@ class NAdam(RuleOptimizer):
         })  # fmt: skip
 
     def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
-        beta1, beta2 = group["betas"]
         held = next(self.state[p]["mu_product"] for p in group["params"] if p.grad is not None)
-        rounded = held.dtype is not float64
-        return {**group, "beta1": beta1, "beta2": beta2, "rounded": rounded}
+        return {**super()._settings(group), "rounded": held.dtype is not float64}
 
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return "exp_avg", "exp_avg_sq"

@@ -9,13 +9,13 @@ from typing import Any
 
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._object.typename import typename
+from functorch_lite.torch.nn.modules.module_pickling import Portable
 from functorch_lite.torch.optim._hooks import (
     Hooks,
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 from functorch_lite.torch.optim._loading import packed, unpacked
-from functorch_lite.torch.optim._pickling import Portable
 
 __all__ = [
     "Optimizer",

@@ -64,9 +64,5 @@ class RAdam(RuleOptimizer):
             "decoupled_weight_decay": decoupled_weight_decay, "differentiable": differentiable,
         })  # fmt: skip
 
-    def _settings(self, group: dict[str, Any]) -> dict[str, Any]:
-        beta1, beta2 = group["betas"]
-        return {**group, "beta1": beta1, "beta2": beta2}
-
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return "exp_avg", "exp_avg_sq"

@@ -10,7 +10,7 @@ from functorch_lite.torch._ops.joining import cat, stack
 from functorch_lite.torch.distributions import constraints
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions._transforms.base import Transform
-from functorch_lite.torch.distributions.utils import size_of, sum_rightmost
+from functorch_lite.torch.distributions.utils import check_dim, size_of, sum_rightmost
 
 __all__ = ["CatTransform", "IndependentTransform", "ReshapeTransform", "StackTransform"]
 
@@ -184,7 +184,7 @@ class CatTransform(Transform):
         return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
 
     def _parts(self, x: Tensor) -> Sequence[Tensor]:
-        _check_dim(self.dim, x)
+        check_dim(self.dim, x)
         if x.shape[self.dim] != self.length:
             raise AssertionError(
                 f"x.size({self.dim}) is {x.shape[self.dim]}, expected {self.length}"
@@ -249,7 +249,7 @@ class StackTransform(Transform):
         return StackTransform(self.transforms, self.dim, cache_size)
 
     def _parts(self, x: Tensor) -> Sequence[Tensor]:
-        _check_dim(self.dim, x)
+        check_dim(self.dim, x)
         if x.shape[self.dim] != len(self.transforms):
             raise AssertionError(
                 f"x.size({self.dim}) is {x.shape[self.dim]}, expected {len(self.transforms)}"
@@ -285,8 +285,3 @@ def _transforms_of(tseq: Sequence[Transform], cache_size: int) -> list[Transform
     if not all(isinstance(t, Transform) for t in tseq):
         raise AssertionError("All elements of tseq must be Transform instances")
     return [t.with_cache(cache_size) for t in tseq] if cache_size else list(tseq)
-
-
-def _check_dim(dim: int, x: Tensor) -> None:
-    if not -x.dim() <= dim < x.dim():
-        raise AssertionError(f"dim {dim} out of range for tensor with {x.dim()} dimensions")

@@ -7,7 +7,7 @@ from typing import Any
 
 from functorch_lite.torch.nn import init
 from functorch_lite.torch.nn.modules.module import Module
-from functorch_lite.torch.nn.modules.utils import _reverse_repeat_tuple
+from functorch_lite.torch.nn.modules.utils import _reverse_repeat_tuple, _unusual
 from functorch_lite.torch.nn.parameter import blank
 
 __all__ = ["_ConvNd"]
@@ -94,13 +94,10 @@ class _ConvNd(Module):
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}"
         )
-        usual: dict[str, Any] = {
-            "padding": (0,) * len(self.padding), "dilation": (1,) * rank,
-            "output_padding": (0,) * rank, "groups": 1,
-        }  # fmt: skip
-        for name, default in usual.items():
-            if getattr(self, name) != default:
-                text += f", {name}={getattr(self, name)}"
+        text += _unusual(
+            self, padding=(0,) * len(self.padding), dilation=(1,) * rank,
+            output_padding=(0,) * rank, groups=1,
+        )  # fmt: skip
         if self.bias is None:
             text += ", bias=False"
         if self.padding_mode != "zeros":

@@ -7,6 +7,7 @@ from typing import Any
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn import functional as F
 from functorch_lite.torch.nn.modules.module import Module
+from functorch_lite.torch.nn.modules.utils import _named
 
 __all__ = ["Fold", "Unfold"]
 
@@ -41,7 +42,7 @@ class Fold(Module):
         )
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self.__constants__)
+        return _named(self, *self.__constants__)
 
 
 class Unfold(Module):
@@ -69,4 +70,4 @@ class Unfold(Module):
         return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self.__constants__)
+        return _named(self, *self.__constants__)

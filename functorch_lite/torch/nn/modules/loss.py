@@ -416,7 +416,10 @@ class HingeEmbeddingLoss(_MarginLoss):
 
 
 class CosineEmbeddingLoss(_MarginLoss):
-    """How far from parallel vectors are, or how near to it. Source: ``torch.nn``."""
+    """How far from parallel vectors are, or how near to it.
+
+    Source: ``torch.nn.CosineEmbeddingLoss``.
+    """
 
     __module__ = "torch.nn.modules.loss"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from types import FunctionType
@@ -22,6 +21,7 @@ from functorch_lite.torch.nn.modules.module_hooks import (
     register_module_full_backward_hook,
     register_module_full_backward_pre_hook,
 )
+from functorch_lite.torch.nn.modules.module_pickling import Portable
 from functorch_lite.torch.nn.modules.module_state import ModuleState
 from functorch_lite.torch.nn.modules.module_tree import ModuleTree
 from functorch_lite.torch.nn.modules.registration import (
@@ -48,7 +48,7 @@ _HOOKS = (
 _STORES = ("_parameters", "_buffers", "_modules")
 
 
-class Module(ModuleHooks, ModuleState, ModuleCast):
+class Module(ModuleHooks, ModuleState, ModuleCast, Portable):
     """The base class of layers and models: subclass it, and define ``forward``.
 
     Parameters, buffers and modules that are set as attributes become part of it.
@@ -208,14 +208,6 @@ class Module(ModuleHooks, ModuleState, ModuleCast):
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
         self.__dict__.setdefault("_is_full_backward_hook", None)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        cls = type(self)
-        own = sys.modules.get(f"functorch_lite.{cls.__module__}")
-        if own is None or sys.modules.get(cls.__module__) is own:
-            return super().__reduce_ex__(protocol)
-        # Not by the name torch.nn.X: `torch` is another package, or none.
-        return _empty, (cls.__module__, cls.__qualname__), self.__getstate__()
-
     # ---------------------------------------------------------------------------------------- text
     def extra_repr(self) -> str:
         """What stands between the parentheses of the module's text.
@@ -237,13 +229,6 @@ for _base in (ModuleHooks, ModuleState, ModuleCast, ModuleTree):
         if isinstance(_f, FunctionType):
             _f.__qualname__ = f"Module.{_f.__name__}"
 del _base, _f
-
-
-def _empty(module: str, name: str) -> Module:
-    """A module of one of our classes, to be filled with state."""
-    cls = getattr(sys.modules[f"functorch_lite.{module}"], name)
-    made: Module = cls.__new__(cls)
-    return made
 
 
 def indented(text: str) -> str:

@@ -15,7 +15,7 @@ from functorch_lite.torch.nn.modules.adaptive_pooling import (
     AdaptiveMaxPool3d,
 )
 from functorch_lite.torch.nn.modules.module import Module
-from functorch_lite.torch.nn.modules.utils import _ntuple
+from functorch_lite.torch.nn.modules.utils import _named, _ntuple
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d",
@@ -23,10 +23,6 @@ __all__ = [
     "FractionalMaxPool2d", "FractionalMaxPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d",
     "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
 ]  # fmt: skip
-
-
-def _text(module: Module, *names: str) -> str:
-    return ", ".join(f"{name}={getattr(module, name)}" for name in names)
 
 
 # ------------------------------------------------------------------------------------------- maxima
@@ -58,7 +54,7 @@ class _MaxPoolNd(Module):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        return _text(self, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
+        return _named(self, "kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
 class MaxPool1d(_MaxPoolNd):
@@ -113,7 +109,7 @@ class _MaxUnpoolNd(Module):
         )
 
     def extra_repr(self) -> str:
-        return _text(self, "kernel_size", "stride", "padding")
+        return _named(self, "kernel_size", "stride", "padding")
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
@@ -154,7 +150,7 @@ class _AvgPoolNd(Module):
     __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
 
     def extra_repr(self) -> str:
-        return _text(self, "kernel_size", "stride", "padding")
+        return _named(self, "kernel_size", "stride", "padding")
 
 
 class AvgPool1d(_AvgPoolNd):
@@ -261,7 +257,7 @@ class _LPPoolNd(Module):
         )
 
     def extra_repr(self) -> str:
-        return _text(self, "norm_type", "kernel_size", "stride", "ceil_mode")
+        return _named(self, "norm_type", "kernel_size", "stride", "ceil_mode")
 
 
 class LPPool1d(_LPPoolNd):

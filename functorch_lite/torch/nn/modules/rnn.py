@@ -13,6 +13,7 @@ from functorch_lite.torch.nn import init
 from functorch_lite.torch.nn._functional.recurrent import gru, lstm, rnn_relu, rnn_tanh
 from functorch_lite.torch.nn.modules.module import Module
 from functorch_lite.torch.nn.modules.rnn_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from functorch_lite.torch.nn.modules.utils import _unusual
 from functorch_lite.torch.nn.parameter import blank
 from functorch_lite.torch.nn.utils.rnn import PackedSequence
 
@@ -253,14 +254,10 @@ class RNNBase(Module):
         return out, (hidden[0] if len(hidden) == 1 else tuple(hidden))
 
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        for name, usual in (
-            ("proj_size", 0), ("num_layers", 1), ("bias", True), ("batch_first", False),
-            ("dropout", 0), ("bidirectional", False),
-        ):  # fmt: skip
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
-        return text
+        return f"{self.input_size}, {self.hidden_size}" + _unusual(
+            self, proj_size=0, num_layers=1, bias=True, batch_first=False, dropout=0,
+            bidirectional=False,
+        )  # fmt: skip
 
 
 def _no_projection(kwargs: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from functorch_lite.torch._object.parameter import Parameter
 from functorch_lite.torch.nn import functional as F
 from functorch_lite.torch.nn import init
 from functorch_lite.torch.nn.modules.module import Module
+from functorch_lite.torch.nn.modules.utils import _unusual
 from functorch_lite.torch.nn.parameter import blank
 
 __all__ = ["Embedding", "EmbeddingBag"]
@@ -116,14 +117,10 @@ class Embedding(_Table):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, usual in (
-            ("padding_idx", None), ("max_norm", None), ("norm_type", 2),
-            ("scale_grad_by_freq", False),
-        ):  # fmt: skip
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
-        return text + ", sparse=True" if self.sparse else text
+        return f"{self.num_embeddings}, {self.embedding_dim}" + _unusual(
+            self, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False,
+            sparse=False,
+        )  # fmt: skip
 
     @classmethod
     def from_pretrained(
@@ -200,11 +197,7 @@ class EmbeddingBag(_Table):
 
     def extra_repr(self) -> str:
         text = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, usual in (
-            ("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False),
-        ):  # fmt: skip
-            if getattr(self, name) != usual:
-                text += f", {name}={getattr(self, name)}"
+        text += _unusual(self, max_norm=None, norm_type=2, scale_grad_by_freq=False)
         text += f", mode={self.mode!r}"
         return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"
 

@@ -30,6 +30,17 @@ def _reverse_repeat_tuple(values: Sequence[Any], times: int) -> tuple[Any, ...]:
     return tuple([value for value in reversed(values) for _ in range(times)])
 
 
+def _named(module: Any, *names: str) -> str:
+    """Attributes as the text of a module names them."""
+    return ", ".join([f"{name}={getattr(module, name)}" for name in names])
+
+
+def _unusual(module: Any, **usual: Any) -> str:
+    """The same of those that are not as usual, after a comma each."""
+    found = [name for name, value in usual.items() if getattr(module, name) != value]
+    return f", {_named(module, *found)}" if found else ""
+
+
 def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
     """Take a prefix off the keys of a state, in place.
 

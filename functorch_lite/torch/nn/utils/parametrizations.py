@@ -93,9 +93,8 @@ class _SpectralNorm(Module):
 
     def _matrix(self, weight: Any) -> Any:
         if self.dim != 0:
-            weight = weight.transpose(0, self.dim) if weight.dim() == 2 else weight.permute(
-                self.dim, *[d for d in range(weight.dim()) if d != self.dim]
-            )  # fmt: skip
+            others = [d for d in range(weight.dim()) if d != self.dim]
+            weight = weight.permute(self.dim, *others)
         return weight.flatten(1)
 
     def _power_method(self, matrix: Any, count: int) -> None:

@@ -101,7 +101,8 @@ class ParametrizationList(ModuleList):
             self._check_inverse(original, new)
             with no_grad():
                 # Optimizers that hold the original go on with it.
-                original.set_(new) if new is not original else None
+                if new is not original:
+                    original.set_(new)
             self._register("original", original)
         else:
             for i, part in enumerate(new):
@@ -384,8 +385,7 @@ def transfer_parametrizations_and_params(
     """
     if not is_parametrized(from_module):
         return to_module
-    if isinstance(from_module.parametrizations, ModuleDict):
-        names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]
+    names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]
     for name in names:
         source = from_module.parametrizations[name]
         if not hasattr(to_module, name):

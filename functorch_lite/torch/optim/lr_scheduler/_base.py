@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch.optim._pickling import Portable
+from functorch_lite.torch.nn.modules.module_pickling import Portable
 from functorch_lite.torch.optim.optimizer import Optimizer
 
 __all__ = [

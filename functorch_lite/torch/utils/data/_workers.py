@@ -14,13 +14,11 @@ from multiprocessing.process import BaseProcess
 from pickle import PicklingError
 from typing import Any
 
+from functorch_lite.torch.utils.data import _utils
 from functorch_lite.torch.utils.data._transport import Carried, Channel, Encoded, encode
 from functorch_lite.torch.utils.data._utils.worker import Job, Resume, run
 
 __all__ = ["Workers"]
-
-CHECK_SECONDS = 5.0
-"""How often it is seen whether workers live, and how long they have to end by themselves."""
 
 # Others that are busy do not put off what is said of one that has ended.
 _FAILED_SECONDS = 0.5
@@ -135,7 +133,7 @@ class Workers:
         """The workers that have sent something."""
         started = time.monotonic()
         while True:
-            left = CHECK_SECONDS
+            left = _utils.MP_STATUS_CHECK_INTERVAL
             if timeout > 0:
                 left = min(left, max(started + timeout - time.monotonic(), 0))
             if ready := wait([channel.connection for channel in self._channels], left):
@@ -192,11 +190,12 @@ class Workers:
         for channel in self._channels:
             channel.put(encode(Resume()))
 
-    def close(self, seconds: float = CHECK_SECONDS) -> None:
+    def close(self, seconds: float | None = None) -> None:
         """End all processes.
 
         Args:
-            seconds: how long they have to end by themselves.
+            seconds: how long they have to end by themselves; ``MP_STATUS_CHECK_INTERVAL`` by
+                default.
         """
         if self._finish.detach() is not None:
             _end(self.processes, self._channels, self._owner, seconds)
@@ -212,13 +211,15 @@ def _end(
     processes: Sequence[BaseProcess],
     channels: Sequence[Channel],
     owner: int,
-    seconds: float = CHECK_SECONDS,
+    seconds: float | None = None,
 ) -> None:
     """Tell workers to end, and make them."""
     if os.getpid() != owner:
         return
     for channel in channels:
         channel.close()
+    if seconds is None:
+        seconds = _utils.MP_STATUS_CHECK_INTERVAL
     deadline = time.monotonic() + seconds
     for process in processes:
         process.join(max(deadline - time.monotonic(), 0.0))

@@ -14,6 +14,6 @@ __all__ = [
 ]
 
 MP_STATUS_CHECK_INTERVAL = 5.0
-"""How often it is seen whether workers live, in seconds."""
+"""How often it is seen whether workers live, and how long they have to end, in seconds."""
 
 __getattr__ = _module_getattr(globals())

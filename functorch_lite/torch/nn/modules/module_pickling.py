@@ -1,4 +1,4 @@
-"""Pickles of optimisers and schedulers, whether or not ``torch`` means this package."""
+"""Pickles of modules and optimisers, whether or not ``torch`` means this package."""
 
 from __future__ import annotations
 
