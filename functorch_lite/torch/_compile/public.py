@@ -68,8 +68,8 @@ def compile(
 
     A call is recorded once for shapes, dtypes, flags and Python values that lead to its tensors,
     and so is its backward pass; where that does not work the call runs as it is
-    (``torch._dynamo.explain`` says why). Random numbers come from the same streams. Not guarded: what
-    objects of compiled extensions hold, the globals of packages in site-packages, environment
+    (``torch._dynamo.explain`` says why). Random numbers come from the same streams. Not guarded:
+    what objects of compiled extensions hold, the globals of packages in site-packages, environment
     variables read through ``from os import environ``, and memory that two calls of ``frombuffer``
     share: ``torch.compiler.reset()`` after such a change.
 
