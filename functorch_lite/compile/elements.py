@@ -329,7 +329,7 @@ def has_rule(eqn: Eqn) -> bool:
     """Whether the elements of an equation's result can be computed one by one, in real numbers."""
     op, name = eqn.op, eqn.op.name
     if name not in RULES:
-        if op.family != "elementwise" or name in _NO_SCALAR_CODE:
+        if op.family != "elementwise" or name in _NO_SCALAR_CODE or "library" in op.info:
             return False
         RULES[name] = _elementwise
     if name == "pow":

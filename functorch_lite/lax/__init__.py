@@ -7,6 +7,7 @@ Array([1, 2], dtype=int32)
 
 from __future__ import annotations
 
+from functorch_lite.lax import linalg
 from functorch_lite.lax.associative import associative_scan
 from functorch_lite.lax.branches import cond, switch
 from functorch_lite.lax.collectives import axis_index, axis_size, pmax, pmean, pmin, psum
@@ -104,9 +105,23 @@ from functorch_lite.lax.exchanges import (
     psum_scatter,
     pswapaxes,
 )
+from functorch_lite.lax.fft import FftType, fft
 from functorch_lite.lax.folds import reduce, reduce_and, reduce_or, reduce_xor
 from functorch_lite.lax.loops import fori_loop, map, scan, while_loop
 from functorch_lite.lax.precision import Precision
+from functorch_lite.lax.special import (
+    bessel_i0e,
+    bessel_i1e,
+    betainc,
+    digamma,
+    igamma,
+    igamma_grad_a,
+    igammac,
+    lgamma,
+    polygamma,
+    random_gamma_grad,
+    zeta,
+)
 from functorch_lite.lax.structure import (
     argmax,
     argmin,
@@ -159,27 +174,27 @@ from functorch_lite.lax.windows import (
 )
 
 __all__ = [
-    "ConvDimensionNumbers", "Precision", "abs", "acos", "acosh", "add", "all_gather",
-    "all_to_all", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan", "atan2",
-    "atanh", "axis_index", "axis_size", "batch_matmul", "bitcast_convert_type", "bitwise_and",
-    "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "broadcast_in_dim",
-    "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "complex", "composite", "concatenate",
-    "cond", "conj", "conv", "conv_dimension_numbers", "conv_general_dilated",
+    "ConvDimensionNumbers", "FftType", "Precision", "abs", "acos", "acosh", "add", "all_gather",
+    "all_to_all", "argmax", "argmin", "asin", "asinh", "associative_scan", "atan", "atan2", "atanh",
+    "axis_index", "axis_size", "batch_matmul", "bessel_i0e", "bessel_i1e", "betainc",
+    "bitcast_convert_type", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast",
+    "broadcast_in_dim", "broadcasted_iota", "cbrt", "ceil", "clamp", "clz", "complex", "composite",
+    "concatenate", "cond", "conj", "conv", "conv_dimension_numbers", "conv_general_dilated",
     "conv_general_permutations", "conv_general_shape_tuple", "conv_transpose",
-    "conv_with_general_padding", "convert_element_type", "cos", "cosh", "cumlogsumexp",
-    "cummax", "cummin", "cumprod", "cumsum", "div", "dot", "dot_general",
-    "dynamic_index_in_dim", "dynamic_slice", "dynamic_slice_in_dim",
-    "dynamic_update_index_in_dim", "dynamic_update_slice", "dynamic_update_slice_in_dim", "eq",
-    "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims", "expm1", "floor", "fori_loop",
-    "full", "full_like", "ge", "gt", "imag", "index_in_dim", "integer_pow", "iota", "is_finite",
-    "le", "log", "log1p", "logistic", "lt", "map", "max", "min", "mul", "ne", "neg",
-    "nextafter", "optimization_barrier", "pad", "padtype_to_pads", "pbroadcast", "pmax",
-    "pmean", "pmin", "population_count", "pow", "ppermute", "pshuffle", "psum", "psum_scatter",
-    "pswapaxes", "real", "reciprocal", "reduce", "reduce_and", "reduce_max", "reduce_min",
-    "reduce_or", "reduce_prod", "reduce_sum", "reduce_window", "reduce_window_argmax",
+    "conv_with_general_padding", "convert_element_type", "cos", "cosh", "cumlogsumexp", "cummax",
+    "cummin", "cumprod", "cumsum", "digamma", "div", "dot", "dot_general", "dynamic_index_in_dim",
+    "dynamic_slice", "dynamic_slice_in_dim", "dynamic_update_index_in_dim", "dynamic_update_slice",
+    "dynamic_update_slice_in_dim", "eq", "erf", "erf_inv", "erfc", "exp", "exp2", "expand_dims",
+    "expm1", "fft", "floor", "fori_loop", "full", "full_like", "ge", "gt", "igamma",
+    "igamma_grad_a", "igammac", "imag", "index_in_dim", "integer_pow", "iota", "is_finite", "le",
+    "lgamma", "linalg", "log", "log1p", "logistic", "lt", "map", "max", "min", "mul", "ne", "neg",
+    "nextafter", "optimization_barrier", "pad", "padtype_to_pads", "pbroadcast", "pmax", "pmean",
+    "pmin", "polygamma", "population_count", "pow", "ppermute", "pshuffle", "psum", "psum_scatter",
+    "pswapaxes", "random_gamma_grad", "real", "reciprocal", "reduce", "reduce_and", "reduce_max",
+    "reduce_min", "reduce_or", "reduce_prod", "reduce_sum", "reduce_window", "reduce_window_argmax",
     "reduce_window_argmin", "reduce_window_max", "reduce_window_min", "reduce_window_sum",
     "reduce_xor", "rem", "reshape", "rev", "round", "rsqrt", "scan", "select", "select_n",
-    "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh",
-    "slice", "slice_in_dim", "sort", "sort_key_val", "sqrt", "square", "squeeze",
-    "stop_gradient", "sub", "switch", "tan", "tanh", "top_k", "transpose", "while_loop",
+    "shift_left", "shift_right_arithmetic", "shift_right_logical", "sign", "sin", "sinh", "slice",
+    "slice_in_dim", "sort", "sort_key_val", "sqrt", "square", "squeeze", "stop_gradient", "sub",
+    "switch", "tan", "tanh", "top_k", "transpose", "while_loop", "zeta",
 ]  # fmt: skip

@@ -59,8 +59,9 @@ def _starts(draws: Array, size: int, out: int, kernel: int) -> Array:
         return fnp.full((*draws.shape, 1), size - kernel, "int64")
     alpha = fnp.asarray((size - kernel) / (out - 1), draws.dtype)
     steps = fnp.arange(out).astype(draws.dtype)
-    offset = fnp.floor(draws * alpha)[..., None]
-    found = fnp.floor((steps + draws[..., None]) * alpha) - offset
+    # Towards zero, as in PyTorch, which takes draws of any size.
+    offset = fnp.trunc(draws * alpha)[..., None]
+    found = fnp.trunc((steps + draws[..., None]) * alpha) - offset
     return fnp.where(fnp.arange(out) == out - 1, size - kernel, found).astype("int64")
 
 

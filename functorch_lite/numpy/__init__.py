@@ -12,11 +12,26 @@ Array(6., dtype=float32)
 from __future__ import annotations
 
 import math as _math
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from numpy import character, flexible, object_
+from numpy.exceptions import ComplexWarning
 
 from functorch_lite.core.array import Array
 from functorch_lite.core.array import Array as ndarray
+from functorch_lite.numpy import fft, linalg
+from functorch_lite.numpy.along_axes import (
+    apply_along_axis,
+    apply_over_axes,
+    vectorize,
+)
 from functorch_lite.numpy.array_methods import install as _install
+from functorch_lite.numpy.bits import (
+    gcd,
+    lcm,
+    packbits,
+    spacing,
+    unpackbits,
+)
 from functorch_lite.numpy.convert import (
     array,
     asarray,
@@ -214,6 +229,10 @@ from functorch_lite.numpy.files import (
     savez,
     set_printoptions,
 )
+from functorch_lite.numpy.histograms import (
+    histogram2d,
+    histogramdd,
+)
 from functorch_lite.numpy.index_tricks import c_, index_exp, r_, s_
 from functorch_lite.numpy.joining import (
     append,
@@ -277,6 +296,10 @@ from functorch_lite.numpy.logic import (
     signbit,
     size,
 )
+from functorch_lite.numpy.masks import (
+    mask_indices,
+    place,
+)
 from functorch_lite.numpy.namespace_info import __array_api_version__ as __array_api_version__
 from functorch_lite.numpy.namespace_info import __array_namespace_info__ as __array_namespace_info__
 from functorch_lite.numpy.nan_reductions import (
@@ -289,6 +312,18 @@ from functorch_lite.numpy.nan_reductions import (
     nanstd,
     nansum,
     nanvar,
+)
+from functorch_lite.numpy.polynomials import (
+    poly,
+    polyadd,
+    polyder,
+    polydiv,
+    polyfit,
+    polyint,
+    polymul,
+    polysub,
+    roots,
+    trim_zeros,
 )
 from functorch_lite.numpy.reductions import (
     all,
@@ -407,23 +442,21 @@ from functorch_lite.numpy.statistics import (
     polyval,
     quantile,
 )
-
-_LATER = {
-    "linalg": "linear algebra beyond products comes in a later release. Until then: "
-    "sqrt(sum(x**2, axis)) is the norm, and NumPy's linalg works on concrete arrays, "
-    "asarray(np.linalg.solve(a, b)), outside transforms",
-    "fft": "Fourier transforms come in a later release. Until then NumPy's fft works on concrete "
-    "arrays, asarray(np.fft.fft(x)), outside transforms",
-    "vectorize": "it comes in a later release. Until then: vmap, once for each mapped axis",
-    "apply_along_axis": "it comes in a later release. Until then: vmap with in_axes and out_axes",
-}
-
-if not _TYPE_CHECKING:
-
-    def __getattr__(name):
-        hint = f": {_LATER[name]}." if name in _LATER else ""
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-
+from functorch_lite.numpy.tapers import (
+    bartlett,
+    blackman,
+    hamming,
+    hanning,
+    i0,
+    kaiser,
+)
+from functorch_lite.numpy.text import (
+    array_repr,
+    array_str,
+    fromfile,
+    fromstring,
+    iterable,
+)
 
 bool = bool_
 e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
@@ -432,50 +465,55 @@ newaxis = None
 _install()
 
 __all__ = [
-    "Array", "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult", "abs", "absolute",
-    "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "append", "arange",
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
-    "argpartition", "argsort", "argwhere", "around", "array", "array_equal", "array_equiv",
-    "array_split", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d",
-    "atleast_2d", "atleast_3d", "average", "bfloat16", "bincount", "bitwise_and", "bitwise_count",
-    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "block", "bool", "bool_", "broadcast_arrays", "broadcast_shapes",
-    "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "choose", "clip", "column_stack",
-    "complex128", "complex64", "complex_", "complexfloating", "compress", "concat", "concatenate",
-    "conj", "conjugate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos", "cosh",
-    "count_nonzero", "cov", "cross", "csingle", "cumprod", "cumsum", "cumulative_prod",
-    "cumulative_sum", "deg2rad", "degrees", "delete", "diag", "diag_indices", "diag_indices_from",
-    "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "double", "dsplit",
-    "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path", "empty", "empty_like", "equal",
-    "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs",
-    "fill_diagonal", "finfo", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float16",
-    "float32", "float64", "float_", "float_power", "floating", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "frexp", "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full",
-    "full_like", "generic", "geomspace", "get_printoptions", "gradient", "greater",
-    "greater_equal", "half", "heaviside", "histogram", "histogram_bin_edges", "hsplit", "hstack",
-    "hypot", "identity", "iinfo", "imag", "index_exp", "indices", "inexact", "inf", "inner",
-    "insert", "int16", "int32", "int64", "int8", "int_", "integer", "interp", "intersect1d",
-    "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf",
-    "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar", "issubdtype", "ix_",
-    "kron", "ldexp", "left_shift", "less", "less_equal", "lexsort", "linspace", "load", "log",
-    "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logspace", "matmul", "matrix_transpose", "matvec", "max",
-    "maximum", "mean", "median", "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis",
-    "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax",
-    "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
-    "nansum", "nanvar", "ndarray", "ndim", "negative", "newaxis", "nextafter", "nonzero",
-    "not_equal", "number", "ogrid", "ones", "ones_like", "outer", "pad", "partition", "percentile",
-    "permute_dims", "pi", "piecewise", "polyval", "positive", "pow", "power", "printoptions",
-    "prod", "promote_types", "ptp", "put", "put_along_axis", "quantile", "r_", "rad2deg",
-    "radians", "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat",
-    "reshape", "resize", "result_type", "right_shift", "rint", "roll", "rollaxis", "rot90",
-    "round", "s_", "save", "savez", "searchsorted", "select", "set_printoptions", "setdiff1d",
-    "setxor1d", "shape", "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh",
-    "size", "sort", "sort_complex", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
-    "trace", "transpose", "trapezoid", "tri", "tril", "tril_indices", "tril_indices_from", "triu",
-    "triu_indices", "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32",
+    "Array", "ComplexWarning", "UniqueAllResult", "UniqueCountsResult", "UniqueInverseResult",
+    "abs", "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any",
+    "append", "apply_along_axis", "apply_over_axes", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort",
+    "argwhere", "around", "array", "array_equal", "array_equiv", "array_repr", "array_split",
+    "array_str", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d",
+    "atleast_2d", "atleast_3d", "average", "bartlett", "bfloat16", "bincount", "bitwise_and",
+    "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "blackman", "block", "bool", "bool_", "broadcast_arrays",
+    "broadcast_shapes", "broadcast_to", "c_", "can_cast", "cbrt", "cdouble", "ceil", "character",
+    "choose", "clip", "column_stack", "complex128", "complex64", "complex_", "complexfloating",
+    "compress", "concat", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign",
+    "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cov", "cross", "csingle", "cumprod",
+    "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "delete", "diag",
+    "diag_indices", "diag_indices_from", "diagflat", "diagonal", "diff", "digitize", "divide",
+    "divmod", "dot", "double", "dsplit", "dstack", "dtype", "e", "ediff1d", "einsum", "einsum_path",
+    "empty", "empty_like", "equal", "euler_gamma", "exp", "exp2", "expand_dims", "expm1", "extract",
+    "eye", "fabs", "fft", "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip",
+    "fliplr", "flipud", "float16", "float32", "float64", "float_", "float_power", "floating",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp", "from_dlpack", "frombuffer",
+    "fromfile", "fromfunction", "fromiter", "fromstring", "full", "full_like", "gcd", "generic",
+    "geomspace", "get_printoptions", "gradient", "greater", "greater_equal", "half", "hamming",
+    "hanning", "heaviside", "histogram", "histogram2d", "histogram_bin_edges", "histogramdd",
+    "hsplit", "hstack", "hypot", "i0", "identity", "iinfo", "imag", "index_exp", "indices",
+    "inexact", "inf", "inner", "insert", "int16", "int32", "int64", "int8", "int_", "integer",
+    "interp", "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype",
+    "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar",
+    "issubdtype", "iterable", "ix_", "kaiser", "kron", "lcm", "ldexp", "left_shift", "less",
+    "less_equal", "lexsort", "linalg", "linspace", "load", "log", "log10", "log1p", "log2",
+    "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "mask_indices", "matmul", "matrix_transpose", "matvec", "max", "maximum", "mean",
+    "median", "meshgrid", "mgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan",
+    "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
+    "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar",
+    "ndarray", "ndim", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "number",
+    "object_", "ogrid", "ones", "ones_like", "outer", "packbits", "pad", "partition", "percentile",
+    "permute_dims", "pi", "piecewise", "place", "poly", "polyadd", "polyder", "polydiv", "polyfit",
+    "polyint", "polymul", "polysub", "polyval", "positive", "pow", "power", "printoptions", "prod",
+    "promote_types", "ptp", "put", "put_along_axis", "quantile", "r_", "rad2deg", "radians",
+    "ravel", "ravel_multi_index", "real", "reciprocal", "remainder", "repeat", "reshape", "resize",
+    "result_type", "right_shift", "rint", "roll", "rollaxis", "roots", "rot90", "round", "s_",
+    "save", "savez", "searchsorted", "select", "set_printoptions", "setdiff1d", "setxor1d", "shape",
+    "sign", "signbit", "signedinteger", "sin", "sinc", "single", "sinh", "size", "sort",
+    "sort_complex", "spacing", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",
+    "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace",
+    "transpose", "trapezoid", "tri", "tril", "tril_indices", "tril_indices_from", "trim_zeros",
+    "triu", "triu_indices", "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32",
     "uint64", "uint8", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unravel_index", "unsignedinteger", "unstack", "unwrap", "vander", "var",
-    "vdot", "vecdot", "vecmat", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "unique_values", "unpackbits", "unravel_index", "unsignedinteger", "unstack", "unwrap",
+    "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where", "zeros",
+    "zeros_like",
 ]  # fmt: skip

@@ -156,7 +156,17 @@ asin, acos, atan, asinh, acosh, atanh = arcsin, arccos, arctan, arcsinh, arccosh
 # ------------------------------------------------------------------------- one argument, any dtype
 negative = _same(ops.neg, "-x.", "negative(2)", _I("-2"))
 absolute = _same(ops.abs, "Absolute value, real for complex x.", "absolute(-2)", _I("2"))
-sign = _same(ops.sign, "-1, 0 or 1 (x / |x| for complex x).", "sign(-2.5)", _F("-1."))
+
+
+def _sign(x: Array) -> Array:
+    if x.dtype.kind != "c":
+        return ops.sign(x)
+    radius = ops.cast(ops.abs(x), dtype=x.dtype)  # unlike the record, a division has a derivative
+    zero = ops.eq(x, const(0, x.dtype))
+    return ops.select(zero, x, ops.div(x, ops.select(zero, const(1, x.dtype), radius)))
+
+
+sign = _same(_sign, "-1, 0 or 1 (x / |x| for complex x).", "sign(-2.5)", _F("-1."))
 square = _same(ops.square, "x * x.", "square(3)", _I("9"))
 invert = _same(ops.bitwise_not, "Every bit flipped; not x for bools.", "invert(True)", _FALSE)
 bitwise_count = _same(ops.population_count, "How many bits are 1.", "bitwise_count(7)", _I("3"))

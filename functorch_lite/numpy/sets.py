@@ -13,7 +13,7 @@ import numpy as np
 
 from functorch_lite import ops
 from functorch_lite.core.array import Array
-from functorch_lite.core.dtypes import int64, is_inexact
+from functorch_lite.core.dtypes import bool_, int64, is_inexact
 from functorch_lite.numpy.array_protocols import host_value
 from functorch_lite.numpy.convert import (
     as_array,
@@ -25,9 +25,10 @@ from functorch_lite.numpy.convert import (
     iota,
     promote,
 )
+from functorch_lite.numpy.creation import full_like
 from functorch_lite.numpy.selection import isin
 from functorch_lite.numpy.shapes import moveaxis, ravel
-from functorch_lite.numpy.sorting import flatnonzero, in_order
+from functorch_lite.numpy.sorting import flatnonzero, in_order, searchsorted
 
 
 class UniqueAllResult(NamedTuple):
@@ -189,33 +190,143 @@ def union1d(ar1: Any, ar2: Any, *, size: int | None = None, fill_value: Any = No
     return unique(both, size=size, fill_value=fill_value)
 
 
-def intersect1d(ar1: Any, ar2: Any) -> Array:
-    """The distinct values that are in both arrays; not under ``jit``.
+def _distinct(a: Array, size: int | None) -> tuple[Array, Array, Array]:
+    """The distinct values in ascending order, where each first occurs, and which there are.
+
+    With a size known before the program runs, the largest value follows where there are no more.
+    """
+    flat = ravel(a)
+    if size is None or not flat.shape[0]:
+        values, first = unique(flat, return_index=True)
+        return values, first, fill(a, shape=values.shape, dtype=bool_, value=True)
+    values, first, counts = unique(
+        flat, return_index=True, return_counts=True, size=flat.shape[0],
+        fill_value=ops.reduce_max(flat, axes=(0,)),
+    )  # fmt: skip
+    return values, first, ops.gt(counts, const(0, int64))
+
+
+def _chosen(values: Array, keep: Array, size: int | None, missing: Any) -> tuple[Array, Array]:
+    """The values to keep, and their places: all of them, or ``size`` with ``missing`` behind.
+
+    ``missing`` is None for the first value that is kept, or 0 where there is none.
+    """
+    if size is None:
+        place = flatnonzero(keep)
+        return ops.gather(values, place, axes=(0,), mode="clip"), place
+    n = values.shape[0]
+    place = flatnonzero(keep, size=operator.index(size), fill_value=n)
+    if not n:
+        value = 0 if missing is None else missing
+        return full_like(fill(values, shape=place.shape, dtype=values.dtype, value=0), value), place
+    found = ops.gather(values, place, axes=(0,), mode="clip")
+    there = ops.lt(place, const(n, int64))
+    if missing is None:
+        zero = const(0, values.dtype)
+        first = ops.slice(found, start=(0,), stop=(min(1, found.shape[0]),), step=(1,))
+        any_ = ops.slice(there, start=(0,), stop=(min(1, found.shape[0]),), step=(1,))
+        other = ops.select(any_, first, zero)
+    else:
+        other = cast(as_array(missing, "sets", "fill_value"), values.dtype)
+    return ops.select(there, found, other), place
+
+
+def intersect1d(
+    ar1: Any,
+    ar2: Any,
+    assume_unique: bool = False,
+    return_indices: bool = False,
+    *,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The distinct values that are in both arrays.
+
+    Args:
+        ar1, ar2: arrays; they are flattened.
+        assume_unique: taken for NumPy's sake; the values are found in any case.
+        return_indices: also return where each first occurs in either array.
+        size: static number of values; needed under ``jit``. Further ones are cut off.
+        fill_value: fills missing values; by default the smallest one. Missing indices are the
+            sizes of the arrays.
 
     >>> intersect1d(np.array([1, 2]), np.array([2, 3]))
     Array([2], dtype=int64)
     """
     a, b = promote(ar1, ar2, fun="intersect1d", names=("ar1", "ar2"))
-    values = unique(a)
-    return values[isin(values, b)]
+    values, first, real = _distinct(a, size)
+    keep = ops.bitwise_and(real, isin(values, ravel(b)))
+    found, place = _chosen(values, keep, size, fill_value)
+    if not return_indices:
+        return found
+    other, first_b, _ = _distinct(b, size)
+    there = ops.lt(place, const(values.shape[0], int64))
+    in_a = _looked_up(first, place)
+    in_b = _looked_up(first_b, searchsorted(other, _looked_up(values, place)))
+    return (
+        found,
+        ops.select(there, in_a, const(a.size, int64)),
+        ops.select(there, in_b, const(b.size, int64)),
+    )
 
 
-def setdiff1d(ar1: Any, ar2: Any) -> Array:
-    """The distinct values of the first array that are not in the second; not under ``jit``.
+def _looked_up(table: Array, place: Array) -> Array:
+    if not table.shape[0]:
+        return fill(table, shape=place.shape, dtype=table.dtype, value=0)
+    found: Array = ops.gather(table, place, axes=(0,), mode="clip")
+    return found
+
+
+def setdiff1d(
+    ar1: Any,
+    ar2: Any,
+    assume_unique: bool = False,
+    *,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Array:
+    """The distinct values of the first array that are not in the second.
+
+    Args:
+        ar1, ar2: arrays; they are flattened.
+        assume_unique: keep the first array's order and its repetitions.
+        size: static number of values; needed under ``jit``. Further ones are cut off.
+        fill_value: fills missing values; 0 by default.
 
     >>> setdiff1d(np.array([1, 2]), np.array([2, 3]))
     Array([1], dtype=int64)
     """
     a, b = promote(ar1, ar2, fun="setdiff1d", names=("ar1", "ar2"))
-    values = unique(a)
-    return values[isin(values, b, invert=True)]
+    if assume_unique:
+        values, real = ravel(a), None
+    else:
+        values, _, real = _distinct(a, size)
+    keep = isin(values, ravel(b), invert=True)
+    keep = keep if real is None else ops.bitwise_and(real, keep)
+    return _chosen(values, keep, size, 0 if fill_value is None else fill_value)[0]
 
 
-def setxor1d(ar1: Any, ar2: Any) -> Array:
-    """The distinct values that are in one of the arrays only; not under ``jit``.
+def setxor1d(
+    ar1: Any,
+    ar2: Any,
+    assume_unique: bool = False,
+    *,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Array:
+    """The distinct values that are in one of the arrays only.
+
+    Args:
+        ar1, ar2: arrays; they are flattened.
+        assume_unique: taken for NumPy's sake; the values are found in any case.
+        size: static number of values; needed under ``jit``. Further ones are cut off.
+        fill_value: fills missing values; by default the smallest one.
 
     >>> setxor1d(np.array([1, 2]), np.array([2, 3]))
     Array([1, 3], dtype=int64)
     """
     a, b = promote(ar1, ar2, fun="setxor1d", names=("ar1", "ar2"))
-    return union1d(setdiff1d(a, b), setdiff1d(b, a))
+    values, _, real = _distinct(ops.concatenate(ravel(a), ravel(b), axis=0), size)
+    both = ops.bitwise_and(isin(values, ravel(a)), isin(values, ravel(b)))
+    keep = ops.bitwise_and(real, ops.bitwise_not(both))
+    return _chosen(values, keep, size, fill_value)[0]

@@ -14,10 +14,12 @@ from functorch_lite.core.dtypes import complex64, float32, float64
 from functorch_lite.core.op import Op
 from functorch_lite.errors import DtypeError
 from functorch_lite.ops import compare
+from functorch_lite.ops.convert import cast, conj, real
 from functorch_lite.ops.families import (
     NOT_DIFFERENTIABLE,
     const,
     elementwise,
+    full_like,
     half_safe,
     zeros_like,
 )
@@ -160,10 +162,30 @@ integer_pow = elementwise(
 
 # ------------------------------------------------------------------------------- sign and rounding
 sign = elementwise("sign", np.sign, NOT_DIFFERENTIABLE, kinds="ifc", code="sign({0})")
-abs = elementwise(
+
+
+def _direction(x: Any) -> Any:
+    """``conj(x) / abs(x)``, and 0 at 0; unlike ``sign`` it has a derivative."""
+    radius = abs(x)
+    radius = compare.select(compare.eq(radius, zeros_like(radius)), full_like(radius, 1), radius)
+    return div(conj(x), cast(radius, dtype=x.dtype))
+
+
+def _abs_jvp(t: Any, x: Any) -> Any:
+    return real(mul(t, _direction(x))) if x.dtype.kind == "c" else mul(t, sign(x))
+
+
+def _abs_vjp(ct: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return mul(cast(ct, dtype=x.dtype), _direction(x))
+    return mul(ct, sign(x))
+
+
+abs: Op = elementwise(
     "abs",
     np.absolute,
-    (lambda t, x: mul(t, sign(x)),),
+    (_abs_jvp,),
+    transposed=(_abs_vjp,),
     result=_real_part_dtype,
     kinds="ifc",
     code="fabs({0})",

@@ -9,7 +9,7 @@ import numpy as np
 from functorch_lite.core.dtypes import complex64, complex128, float32, float64
 from functorch_lite.core.op import Op
 from functorch_lite.errors import DtypeError
-from functorch_lite.ops.families import NOT_DIFFERENTIABLE, elementwise
+from functorch_lite.ops.families import NOT_DIFFERENTIABLE, elementwise, zeros_like
 
 
 def _cast(xp: Any, x: Any, *, dtype: Any) -> Any:
@@ -73,10 +73,13 @@ def _part_dtype(source: Any) -> Any:
     return float32 if source == complex64 else float64
 
 
-complex = elementwise(
+# Cotangents pair with tangents as Re(ct * t), without a conjugate: then products, exponentials and
+# all other holomorphic functions are their own transposes, as real ones are.
+complex: Op = elementwise(
     "complex",
     _complex,
-    NOT_DIFFERENTIABLE,
+    (lambda t: complex(t, zeros_like(t)), lambda t: complex(zeros_like(t), t)),
+    transposed=(lambda ct: real(ct), lambda ct: imag(conj(ct))),
     operands=("re", "im"),
     result=_complex_dtype,
     kinds="f",
@@ -94,11 +97,23 @@ def _imag(xp: Any, x: Any) -> Any:
     return x.imag
 
 
-real = elementwise(
-    "real", _real, NOT_DIFFERENTIABLE, result=_part_dtype, kinds="c", code="creal({0})"
+real: Op = elementwise(
+    "real",
+    _real,
+    (lambda t: real(t),),
+    transposed=(lambda ct: complex(ct, zeros_like(ct)),),
+    result=_part_dtype,
+    kinds="c",
+    code="creal({0})",
 )
-imag = elementwise(
-    "imag", _imag, NOT_DIFFERENTIABLE, result=_part_dtype, kinds="c", code="cimag({0})"
+imag: Op = elementwise(
+    "imag",
+    _imag,
+    (lambda t: imag(t),),
+    transposed=(lambda ct: conj(complex(zeros_like(ct), ct)),),
+    result=_part_dtype,
+    kinds="c",
+    code="cimag({0})",
 )
 
 

@@ -153,6 +153,7 @@ def elementwise(
     code: str = "",
     same: tuple[int, ...] | None = None,
     first: str | None = None,
+    transposed: Any = None,
 ) -> Op:
     """Declare an elementwise op; operands broadcast as in NumPy.
 
@@ -167,6 +168,8 @@ def elementwise(
         code: C-like expression for code generators, with ``{0}`` … for the operands.
         same: positions of the operands that must share one dtype; all by default.
         first: legal kinds of operands outside ``same`` (the condition of ``select``).
+        transposed: reverse rules where they are not the forward ones, which happens between real
+            and complex numbers: the transpose of "take the real part" is "add a zero one".
     """
     shared = tuple(range(len(operands))) if same is None else same
     lead = shared[0] if shared else 0
@@ -213,13 +216,15 @@ def elementwise(
         out: Array = op(*aligned, **params)
         return out
 
-    rules = (
-        NOT_DIFFERENTIABLE
-        if partials is NOT_DIFFERENTIABLE
-        else tuple(None if p is None else Rule(p, operands) for p in partials)
-    )
+    def rules(given: Any) -> Any:
+        if given is NOT_DIFFERENTIABLE:
+            return given
+        return tuple(None if p is None else Rule(p, operands) for p in given)
+
+    forward = rules(partials)
+    reverse = forward if transposed is None else rules(transposed)
     info = {"domain": domain, "code": code, "kinds": kinds, "shared": shared, "first": first}
-    op = Op(name, operands, eager, aval, rules, rules, batch, family="elementwise", info=info)
+    op = Op(name, operands, eager, aval, forward, reverse, batch, family="elementwise", info=info)
     return op
 
 

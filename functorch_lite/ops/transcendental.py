@@ -17,11 +17,16 @@ _LN10 = math.log(10.0)
 
 
 def _shifted(x: Any, by: float) -> Any:
+    if x.dtype.kind == "c":
+        # Only a difference keeps the sign of a zero imaginary part, the side of a branch cut.
+        return sub(x, const(-by, x.dtype))
     return add(x, const(by, x.dtype))
 
 
 def _one_minus_square(x: Any) -> Any:
     # The factored form keeps its accuracy near |x| = 1.
+    if x.dtype.kind == "c":
+        return neg(mul(_shifted(x, -1.0), _shifted(x, 1.0)))
     return mul(sub(const(1.0, x.dtype), x), _shifted(x, 1.0))
 
 
@@ -64,6 +69,10 @@ log1p = elementwise(
 
 
 def _logistic(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":  # an infinite complex number has no reciprocal, so none may come up
+        left = x.real < 0
+        small = xp.exp(xp.where(left, x, -x))
+        return xp.where(left, small, 1).astype(x.dtype) / (1 + small)
     return xp.reciprocal(1 + xp.exp(-x))
 
 
@@ -71,7 +80,7 @@ logistic = elementwise(
     "logistic",
     half_safe(_logistic),
     (lambda t, ans: mul(t, mul(ans, sub(const(1.0, ans.dtype), ans))),),
-    kinds="f",
+    kinds="fc",
     code="1 / (1 + exp(-{0}))",
 )
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from functorch_lite.core import tree
 from functorch_lite.core.aval import describe
-from functorch_lite.core.dtypes import is_complex, is_float
+from functorch_lite.core.dtypes import is_complex, is_inexact
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import DtypeError
 from functorch_lite.numpy import asarray
+from functorch_lite.ops import complex as complex_op
+from functorch_lite.ops import imag, real
 from functorch_lite.testing.differences import (
     Point,
     difference,
@@ -58,7 +60,8 @@ def check_grads(
     Args:
         f: a function from arrays (or pytrees of them) to an array or a pytree.
         args: a tuple of its arguments, at least one with floats; integers and booleans are held
-            fixed, in the arguments and in the results.  float64 is advised.
+            fixed, in the arguments and in the results.  float64 is advised.  Complex numbers,
+            arguments or results, are checked as pairs of real ones.
         order: the highest order of derivative to check.
         modes: which of "fwd" and "rev".
         atol: absolute tolerance; by default it follows from the least precise dtype.
@@ -70,7 +73,7 @@ def check_grads(
         AssertionError: a derivative is wrong; the message names the mode, the argument, the index
             and both values.
         ValueError: an unknown mode, or an order below 1.
-        DtypeError: an argument or a result is complex, or none is floating-point.
+        DtypeError: no argument or no result is floating-point or complex.
 
     >>> import functorch_lite.numpy as fnp
     >>> check_grads(fnp.sin, (fnp.asarray([0.5, 1.0], "float64"),))
@@ -222,40 +225,50 @@ class _Check:
 
 
 def _of_floats(f: Callable[..., Any], args: tuple[Any, ...]) -> Point:
-    """``f`` as a function from its floating-point leaves to those of its output."""
+    """``f`` as a function from its floating-point leaves to those of its output.
+
+    A complex leaf stands for two: its real and its imaginary part.
+    """
     leaves, structure = tree.flatten(args)
     leaves = [asarray(x) for x in leaves]
     names = tree.leaf_names(args, "args")
-    varied = _floats("argument", leaves, names, "x.astype('float64')")
+    varied = _inexact("argument", leaves, names, "x.astype('float64')")
 
     def outputs(*floats: Any) -> Any:
-        filled = list(leaves)
-        for i, x in zip(varied, floats, strict=True):
-            filled[i] = x
+        filled, given = list(leaves), iter(floats)
+        for i in varied:
+            whole = is_complex(leaves[i].dtype)
+            filled[i] = complex_op(next(given), next(given)) if whole else next(given)
         return f(*tree.unflatten(structure, filled))
 
-    values = [leaves[i] for i in varied]
+    values, value_names = _as_reals([leaves[i] for i in varied], [names[i] for i in varied])
     out = outputs(*values)
     out_names = tree.leaf_names(out, "out")
-    chosen = _floats("result", list(map(asarray, tree.leaves(out))), out_names, "a float result")
+    outs = list(map(asarray, tree.leaves(out)))
+    chosen = _inexact("result", outs, out_names, "a float result")
 
     def function(*floats: Any) -> list[Any]:
         found = tree.leaves(outputs(*floats))
-        return [asarray(found[i]) for i in chosen]
+        return _as_reals([asarray(found[i]) for i in chosen], [""] * len(chosen))[0]
 
-    return Point(function, values, [names[i] for i in varied], [out_names[i] for i in chosen])
+    names_out = _as_reals([outs[i] for i in chosen], [out_names[i] for i in chosen])[1]
+    return Point(function, values, value_names, names_out)
 
 
-def _floats(what: str, leaves: list[Any], names: list[str], remedy: str) -> list[int]:
-    """Which leaves are differentiated."""
-    for x, name in zip(leaves, names, strict=True):
+def _as_reals(xs: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], list[str]]:
+    """Arrays and their names, complex ones as two."""
+    found: list[tuple[Any, str]] = []
+    for x, name in zip(xs, names, strict=True):
         if is_complex(x.dtype):
-            raise DtypeError(
-                f"check_grads: expected real arguments and results, as complex ones are not "
-                f"differentiated; got {name}: {describe(x)}. Remedy: make f a function from the "
-                "real and imaginary parts to real(y) and imag(y)."
-            )
-    found = [i for i, x in enumerate(leaves) if is_float(x.dtype)]
+            found += [(real(x), f"real({name})"), (imag(x), f"imag({name})")]
+        else:
+            found.append((x, name))
+    return [x for x, _ in found], [name for _, name in found]
+
+
+def _inexact(what: str, leaves: list[Any], names: list[str], remedy: str) -> list[int]:
+    """Which leaves are differentiated."""
+    found = [i for i, x in enumerate(leaves) if is_inexact(x.dtype)]
     if not found:
         listed = ", ".join(f"{name}: {describe(x)}" for x, name in zip(leaves, names, strict=True))
         raise DtypeError(

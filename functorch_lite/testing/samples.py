@@ -20,9 +20,12 @@ from functorch_lite.testing import (
     samples_contract,
     samples_conv,
     samples_elementwise,
+    samples_fft,
     samples_index,
+    samples_linalg,
     samples_reduce,
     samples_shape,
+    samples_special,
     samples_window,
 )
 
@@ -31,12 +34,15 @@ __all__ = ["dtypes_for", "error_samples_for", "reference_for", "samples_for"]
 _MODULES: tuple[Any, ...] = (
     samples_collective,
     samples_elementwise,
+    samples_fft,
     samples_reduce,
     samples_shape,
     samples_index,
     samples_contract,
     samples_conv,
     samples_window,
+    samples_special,
+    samples_linalg,
 )
 
 

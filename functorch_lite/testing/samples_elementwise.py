@@ -275,6 +275,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
         wide(_repeated_product),
         exact(lambda x, n: x**n),
     ),
+    "gcd": exact(math.gcd),
     "pow": either(wide(lambda x, y: np.exp(y * np.log(x))), exact(_integer_power)),
     "sign": either(wide(_sign_wide), exact(lambda x: (x > 0) - (x < 0))),
     "abs": either(_absolute, exact(abs)),

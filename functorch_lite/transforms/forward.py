@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from functorch_lite.core.array import Array
-from functorch_lite.core.dtypes import is_complex, is_inexact
+from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Op, Whole
 from functorch_lite.core.trace import Trace
 from functorch_lite.ops import add, broadcast_to
 from functorch_lite.transforms.concrete import PrimalTracer
-from functorch_lite.transforms.reverse import complex_error, refuse_complex
+from functorch_lite.transforms.reverse import refuse_complex
 
 _new = object.__new__
 
@@ -68,8 +68,6 @@ class JVPTrace(Trace):
     def _out(self, op: Op, ans: Any, tangent: Any) -> Any:
         if tangent is None or not is_inexact(ans.dtype):
             return ans
-        if is_complex(ans.dtype):
-            raise complex_error(op.name)
         return self.tracer(ans, tangent)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array, lift, wrap
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.dtypes import float0, is_complex, is_float
+from functorch_lite.core.dtypes import float0, is_complex, is_inexact
 from functorch_lite.core.op import devices_enabled, gpu_among
 from functorch_lite.core.trace import function_name, state
 from functorch_lite.errors import GradientError, TreeError
@@ -25,7 +25,7 @@ from functorch_lite.transforms.arguments import (
     outputs_as_arrays,
     split_aux,
 )
-from functorch_lite.transforms.reverse import GradTrace, GradTracer, Node, backward, complex_error
+from functorch_lite.transforms.reverse import GradTrace, GradTracer, Node, backward
 
 __all__ = ["grad", "value_and_grad", "vjp"]
 
@@ -63,9 +63,7 @@ class Recording:
             self.roots: list[Node | None] = []
             args: list[Array] = []
             for x, weak in zip(flat.arrays, flat.weak, strict=True):
-                if is_complex(x.dtype):
-                    raise complex_error(label)
-                root = trace.root(x, weak) if is_float(x.dtype) else None
+                root = trace.root(x, weak) if is_inexact(x.dtype) else None
                 self.roots.append(None if root is None else root.node)
                 args.append(x if root is None else root)
             out = f(*flat.unflatten(args))
@@ -133,10 +131,11 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     Returns:
         ``(output, pull)`` or ``(output, pull, aux)``. ``pull(ct)`` takes a tree like the output
         and returns a tuple with one tree per argument. It may be called repeatedly and inside
-        other transforms.
+        other transforms. A complex cotangent stands for the map from t to Re(ct * t), so that of a
+        holomorphic ``f`` is pulled back by multiplying with its derivative, unconjugated.
 
     Raises:
-        GradientError: for complex arguments, or a cotangent that does not fit the output.
+        GradientError: a cotangent does not fit the output.
 
     >>> import functorch_lite.numpy as fnp
     >>> y, pull = vjp(lambda x: x * x, fnp.asarray(3.0))
@@ -178,10 +177,13 @@ def _check_cotangents(ct: Any, record: Recording, label: str) -> list[Any]:
                 f"{tuple(out.shape)}; they must be equal."
             )
         if x.dtype != out.dtype:
-            if not (isinstance(leaf, (bool, int, float)) or x.weak or record.out_weak[i]):
+            kept = is_complex(out.dtype) or not is_complex(x.dtype)
+            weak = isinstance(leaf, (bool, int, float)) or x.weak or record.out_weak[i]
+            if not (weak and kept):
+                convert = f"Convert it with ct.astype({out.dtype.name!r})"
                 raise GradientError(
                     f"{label}: cotangent {i} is {x.dtype.name}, the output {out.dtype.name}. "
-                    f"Convert it with ct.astype({out.dtype.name!r})."
+                    f"{convert if kept else 'Take its real part'}."
                 )
             x = cast(x, dtype=out.dtype)
         cts.append(x)
@@ -193,6 +195,7 @@ def value_and_grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     allow_int: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns both the value of ``f`` and its gradient.
 
@@ -201,14 +204,18 @@ def value_and_grad(
         argnums: which positional arguments to differentiate with respect to; each may be a tree.
         has_aux: ``f`` returns ``(value, aux)``.
         allow_int: permit integer and bool leaves; their gradient has dtype ``float0``.
+        holomorphic: the arguments and the value are complex, and ``f`` has a complex derivative,
+            which is then the gradient.
 
     Returns:
         a function of the same arguments that returns ``(value, gradient)``, or
         ``((value, aux), gradient)``. The gradient has the structure of the argument; for several
-        ``argnums`` it is a tuple.
+        ``argnums`` it is a tuple. By a complex argument x + iy of a real value it is
+        d/dx - i d/dy, the conjugate of the direction of steepest ascent.
 
     Raises:
-        GradientError: if the value is not a real scalar, or an argument is not floating-point.
+        GradientError: if the value is not a real scalar (with ``holomorphic``, a complex one), or
+            an argument is not floating-point or complex.
 
     >>> import functorch_lite.numpy as fnp
     >>> value_and_grad(lambda x: fnp.sum(x**2))(fnp.asarray([1.0, 2.0]))
@@ -232,10 +239,12 @@ def value_and_grad(
         flat = Flat(chosen, lambda: leaf_paths(f, chosen, nums), label)
         if not allow_int:
             for i, x in enumerate(flat.arrays):
-                if not is_float(x.dtype):
+                if not is_inexact(x.dtype):
                     _reject_argument(x, leaf_paths(f, chosen, nums)[i], label)
+        if holomorphic:
+            check_holomorphic_arguments(flat, lambda: leaf_paths(f, chosen, nums), label)
         record = Recording(partial_f, flat, label, has_aux, name)
-        _check_scalar(record, name, label)
+        _check_scalar(record, name, label, holomorphic)
         grads = flat.unflatten(record.pull())
         result = grads[0] if isinstance(argnums, (int, np.integer)) else grads
         value = record.result()
@@ -244,9 +253,35 @@ def value_and_grad(
     return value_and_grad_f
 
 
+def check_holomorphic_arguments(flat: Flat, paths: Callable[[], list[str]], label: str) -> None:
+    """Raise unless all differentiated arguments are complex."""
+    for i, x in enumerate(flat.arrays):
+        if not is_complex(x.dtype):
+            path = paths()[i]
+            raise GradientError(
+                f"{label}: with holomorphic=True all differentiated arguments must be complex; got "
+                f"{path}: {x.dtype.name}. Convert it, e.g. {path}.astype('complex64'), or leave "
+                "holomorphic out."
+            )
+
+
+def check_output_kind(dtype: Any, label: str, holomorphic: bool) -> None:
+    """Raise where a value's kind does not fit: complex if and only if ``holomorphic``."""
+    if holomorphic and not is_complex(dtype):
+        raise GradientError(
+            f"{label}: with holomorphic=True the function must return complex numbers; got "
+            f"{dtype.name}. Leave holomorphic out: the gradient of a real function of complex "
+            "arguments needs no more."
+        )
+    if not holomorphic and is_complex(dtype):
+        raise GradientError(
+            f"{label}: the function must return real numbers; got {dtype.name}, which have no one "
+            "gradient. Use holomorphic=True if the function has a complex derivative, real(y) or "
+            "abs(y) to choose a real function of the result, or vjp for all of it."
+        )
+
+
 def _reject_argument(x: Any, path: str, label: str) -> None:
-    if is_complex(x.dtype):
-        raise complex_error(f"{label}: argument {path}")
     remedy = "Pass a Python float" if x.weak else f"Convert it, e.g. {path}.astype('float32')"
     raise GradientError(
         f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have "
@@ -254,7 +289,7 @@ def _reject_argument(x: Any, path: str, label: str) -> None:
     )
 
 
-def _check_scalar(record: Recording, name: str, label: str) -> None:
+def _check_scalar(record: Recording, name: str, label: str, holomorphic: bool) -> None:
     if record.out_tree != _LEAF:
         if record.out_tree == tree.structure(None):
             raise GradientError(
@@ -271,13 +306,12 @@ def _check_scalar(record: Recording, name: str, label: str) -> None:
             f"{label}: {name} must return a scalar, got an array of shape {out.shape}. Reduce it "
             "with .sum() or .mean(), or use jacrev for the whole Jacobian."
         )
-    if is_complex(out.dtype):
-        raise complex_error(label)
-    if not is_float(out.dtype):
+    if not is_inexact(out.dtype):
         raise GradientError(
             f"{label}: {name} must return a floating-point scalar, got {out.dtype.name}. Convert "
             "it with .astype('float32') if a gradient makes sense."
         )
+    check_output_kind(out.dtype, label, holomorphic)
 
 
 def grad(
@@ -285,6 +319,7 @@ def grad(
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     allow_int: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns the gradient of ``f``.
 
@@ -293,18 +328,23 @@ def grad(
         argnums: which positional arguments to differentiate with respect to; each may be a tree.
         has_aux: ``f`` returns ``(value, aux)``; the result is then ``(gradient, aux)``.
         allow_int: permit integer leaves; their gradient has dtype ``float0``.
+        holomorphic: as of :func:`value_and_grad`, which also says what the gradient by a complex
+            argument is.
 
     Returns:
         a function of the same arguments; the gradient has the structure of the argument.
 
     Raises:
-        GradientError: if the value is not a real scalar, or an argument is not floating-point.
+        GradientError: if the value is not a real scalar (with ``holomorphic``, a complex one), or
+            an argument is not floating-point or complex.
 
     >>> import functorch_lite.numpy as fnp
     >>> grad(fnp.tanh)(0.0)
     Array(1., dtype=float32)
+    >>> grad(lambda z: abs(z) ** 2)(1 + 2j)
+    Array(2.-4.j, dtype=complex64)
     """
-    both = value_and_grad(f, argnums, has_aux, allow_int)
+    both = value_and_grad(f, argnums, has_aux, allow_int, holomorphic)
 
     @wraps(f, updated=())
     def grad_f(*args: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from functorch_lite.core import device, tree
 from functorch_lite.core.array import Array, wrap
-from functorch_lite.core.dtypes import is_complex, is_float
+from functorch_lite.core.dtypes import is_complex, is_inexact
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError
 from functorch_lite.ops import reshape
@@ -22,9 +22,8 @@ from functorch_lite.transforms.arguments import (
     leaf_paths,
     normalise_argnums,
 )
-from functorch_lite.transforms.grad import vjp
+from functorch_lite.transforms.grad import check_holomorphic_arguments, check_output_kind, vjp
 from functorch_lite.transforms.jvp import jvp
-from functorch_lite.transforms.reverse import complex_error
 from functorch_lite.transforms.vmap import vmap
 
 __all__ = ["hessian", "jacfwd", "jacrev"]
@@ -58,26 +57,39 @@ def _split(x: Any, leaves: Sequence[Array], axis: int) -> list[Any]:
     return out
 
 
-def _chosen(f: Callable[..., Any], args: Any, argnums: Any, label: str) -> tuple[Any, Any]:
-    """Positions and values of the differentiated arguments, as arrays of floating-point dtypes."""
+def _chosen(
+    f: Callable[..., Any], args: Any, argnums: Any, label: str, holomorphic: bool
+) -> tuple[Any, Any]:
+    """Positions and values of the differentiated arguments, as arrays that have derivatives."""
     nums = normalise_argnums(argnums, len(args), label)
     chosen = tuple(args[i] for i in nums)
     flat = Flat(chosen, lambda: leaf_paths(f, chosen, nums), label)
     for i, x in enumerate(flat.arrays):
-        if is_complex(x.dtype):
-            raise complex_error(label)
-        if not is_float(x.dtype):
+        if not is_inexact(x.dtype):
             path = leaf_paths(f, chosen, nums)[i]
             raise GradientError(
                 f"{label}: argument {path} is {x.dtype.name}, and only floating-point values have "
                 f"derivatives. Convert it, e.g. {path}.astype('float32'), or exclude it from "
                 "argnums."
             )
+    if holomorphic:
+        check_holomorphic_arguments(flat, lambda: leaf_paths(f, chosen, nums), label)
     return nums, flat.unflatten(list(map(finish, flat.arrays, flat.weak)))
 
 
+def _refuse_complex(leaves: Sequence[Any], label: str) -> None:
+    """A column of partial derivatives does not describe a function that is not holomorphic."""
+    for x in leaves:
+        if is_complex(x.dtype):
+            raise GradientError(
+                f"{label}: forward mode gives one column per argument, so arguments must be real; "
+                f"got {x.dtype.name}. Use holomorphic=True if the function has a complex "
+                "derivative, jacrev if it returns real numbers, or jvp."
+            )
+
+
 def _check_output(x: Any, label: str) -> None:
-    if not is_float(x.dtype):
+    if not is_inexact(x.dtype):
         raise GradientError(
             f"{label}: the function must return floating-point arrays, got {x.dtype.name}. Convert "
             "them with .astype('float32'), or return them as aux with has_aux=True."
@@ -85,7 +97,10 @@ def _check_output(x: Any, label: str) -> None:
 
 
 def jacfwd(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Jacobian by forward mode, one column per input element; best when inputs are few.
 
@@ -93,6 +108,7 @@ def jacfwd(
         f: function of trees of arrays that returns a tree of arrays.
         argnums: which arguments.
         has_aux: ``f`` returns ``(output, aux)``; the result is then ``(jacobian, aux)``.
+        holomorphic: arguments and outputs are complex, and ``f`` has complex derivatives.
 
     Returns:
         a function whose result has the output's structure, each leaf replaced by the argument's
@@ -103,17 +119,21 @@ def jacfwd(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
-    return _jacfwd(f, argnums, has_aux, "jacfwd")
+    return _jacfwd(f, argnums, has_aux, holomorphic, "jacfwd")
 
 
-def _jacfwd(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Callable[..., Any]:
+def _jacfwd(
+    f: Callable[..., Any], argnums: Any, has_aux: bool, holomorphic: bool, name: str
+) -> Callable[..., Any]:
     check_callable(f, name)
     label = f"{name} of {function_name(f)}"
 
     @wraps(f, updated=())
     def jac(*args: Any, **kwargs: Any) -> Any:
-        nums, chosen = _chosen(f, args, argnums, label)
+        nums, chosen = _chosen(f, args, argnums, label, holomorphic)
         leaves, treedef = tree.flatten(chosen)
+        if not holomorphic:
+            _refuse_complex(leaves, label)
 
         aux: list[Any] = []
 
@@ -125,6 +145,8 @@ def _jacfwd(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Ca
             aux[:] = found[2:]
             for x in tree.leaves(found[0]):
                 _check_output(x, label)
+                if holomorphic:
+                    check_output_kind(x.dtype, label, holomorphic)
             return found[1]
 
         columns = vmap(push, in_axes=0, out_axes=-1)(*_basis(leaves))
@@ -143,6 +165,7 @@ def jacrev(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Jacobian by reverse mode, one row per output element; best when outputs are few.
 
@@ -150,6 +173,7 @@ def jacrev(
         f: function of trees of arrays that returns a tree of arrays.
         argnums: which arguments.
         has_aux: ``f`` returns ``(output, aux)``; the result is then ``(jacobian, aux)``.
+        holomorphic: arguments and outputs are complex, and ``f`` has complex derivatives.
 
     Returns:
         a function whose result has the output's structure, each leaf replaced by the argument's
@@ -159,21 +183,24 @@ def jacrev(
     >>> jacrev(lambda x: x.sum())(fnp.asarray([1.0, 2.0]))
     Array([1., 1.], dtype=float32)
     """
-    return _jacrev(f, argnums, has_aux, "jacrev")
+    return _jacrev(f, argnums, has_aux, holomorphic, "jacrev")
 
 
-def _jacrev(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Callable[..., Any]:
+def _jacrev(
+    f: Callable[..., Any], argnums: Any, has_aux: bool, holomorphic: bool, name: str
+) -> Callable[..., Any]:
     check_callable(f, name)
     label = f"{name} of {function_name(f)}"
 
     @wraps(f, updated=())
     def jac(*args: Any, **kwargs: Any) -> Any:
-        nums, chosen = _chosen(f, args, argnums, label)
+        nums, chosen = _chosen(f, args, argnums, label, holomorphic)
         found = vjp(_partial(f, args, kwargs, nums), *chosen, has_aux=has_aux)
         out, pull = found[0], found[1]
         out_leaves, out_tree = tree.flatten(out)
         for x in out_leaves:
             _check_output(x, label)
+            check_output_kind(x.dtype, label, holomorphic)
         rows = vmap(lambda *cts: pull(tree.unflatten(out_tree, cts)))(*_basis(out_leaves))
         row_leaves, treedef = tree.flatten(rows)
         split = [_split(r, out_leaves, 0) for r in row_leaves]
@@ -188,7 +215,10 @@ def _jacrev(f: Callable[..., Any], argnums: Any, has_aux: bool, name: str) -> Ca
 
 
 def hessian(
-    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """Matrix of second derivatives, forward over reverse.
 
@@ -196,6 +226,7 @@ def hessian(
         f: function that returns a real scalar (or a tree of arrays).
         argnums: which arguments.
         has_aux: ``f`` returns ``(output, aux)``.
+        holomorphic: arguments and outputs are complex, and ``f`` has complex derivatives.
 
     Returns:
         a function whose result nests the argument's structure twice, ``[*x.shape, *x.shape]`` per
@@ -206,7 +237,8 @@ def hessian(
     Array([[ 6.,  0.],
            [ 0., 12.]], dtype=float32)
     """
-    return _jacfwd(_jacrev(f, argnums, has_aux, "hessian"), argnums, has_aux, "hessian")
+    rows = _jacrev(f, argnums, has_aux, holomorphic, "hessian")
+    return _jacfwd(rows, argnums, has_aux, holomorphic, "hessian")
 
 
 def _partial(

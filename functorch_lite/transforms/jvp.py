@@ -10,7 +10,7 @@ import numpy as np
 from functorch_lite.core import tree
 from functorch_lite.core.array import Array, is_arraylike, is_weak, lift, wrap
 from functorch_lite.core.aval import Aval, make_aval
-from functorch_lite.core.dtypes import float0, is_complex, is_float
+from functorch_lite.core.dtypes import float0, is_complex, is_inexact
 from functorch_lite.core.op import allocating_beside
 from functorch_lite.core.trace import function_name
 from functorch_lite.errors import GradientError, TransformError, TreeError
@@ -28,7 +28,6 @@ from functorch_lite.transforms.arguments import (
 from functorch_lite.transforms.call import call_graph
 from functorch_lite.transforms.forward import JVPTrace, JVPTracer
 from functorch_lite.transforms.linear import transpose_graph
-from functorch_lite.transforms.reverse import complex_error
 from functorch_lite.transforms.stage import PartialStageTrace, stage
 
 __all__ = ["jvp", "linear_transpose", "linearize"]
@@ -102,7 +101,7 @@ def _tangent(x: Any, trace: JVPTrace) -> Any:
 
 def zero_tangent(shape: Sequence[int], dtype: Any) -> Any:
     """Zeros of the tangent dtype: ``float0`` for discrete values."""
-    if is_float(dtype) or is_complex(dtype):
+    if is_inexact(dtype):
         return full(shape=tuple(shape), dtype=dtype, value=0)
     return wrap(np.zeros(tuple(shape), float0))
 
@@ -116,9 +115,7 @@ def _tangents(flat: Flat, tangents: Any, label: str) -> list[Any]:
         )
     out: list[Any] = []
     for i, (x, leaf) in enumerate(zip(flat.arrays, leaves, strict=True)):
-        if is_complex(x.dtype):
-            raise complex_error(label)
-        if not is_float(x.dtype):
+        if not is_inexact(x.dtype):
             out.append(None)
             continue
         t = lift(leaf)
@@ -128,10 +125,12 @@ def _tangents(flat: Flat, tangents: Any, label: str) -> list[Any]:
                 "they must be equal."
             )
         if t.dtype != x.dtype:
-            if not (is_weak(leaf) or isinstance(leaf, bool) or flat.weak[i]):
+            kept = is_complex(x.dtype) or not is_complex(t.dtype)
+            if not (kept and (is_weak(leaf) or isinstance(leaf, bool) or flat.weak[i])):
+                convert = f"Convert it with t.astype({x.dtype.name!r})"
                 raise GradientError(
-                    f"{label}: tangent {i} is {t.dtype.name}, its primal {x.dtype.name}. Convert "
-                    f"it with t.astype({x.dtype.name!r})."
+                    f"{label}: tangent {i} is {t.dtype.name}, its primal {x.dtype.name}. "
+                    f"{convert if kept else 'Take its real part'}."
                 )
             t = cast(t, dtype=x.dtype)
         out.append(t)
@@ -160,9 +159,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         assert isinstance(partial, PartialStageTrace)
         ts = []
         for x in flat.arrays:
-            if is_complex(x.dtype):
-                raise complex_error(label)
-            ts.append(partial.arg(make_aval(x.shape, x.dtype)) if is_float(x.dtype) else None)
+            ts.append(partial.arg(make_aval(x.shape, x.dtype)) if is_inexact(x.dtype) else None)
         with JVPTrace(label) as trace:
             assert isinstance(trace, JVPTrace)
             args = [
@@ -187,7 +184,7 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
     """The transpose of a linear function.
 
     Args:
-        f: function of trees of real arrays, linear in all of them together.
+        f: function of trees of arrays, linear in all of them together.
         primals: example arguments; only shapes and dtypes matter (``ShapeDtypeStruct`` will do).
 
     Returns:
@@ -209,7 +206,7 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
         if not is_arraylike(leaf) and not isinstance(leaf, Aval):
             raise unknown_leaf(path, leaf, label)
         aval = leaf if isinstance(leaf, Aval) else lift(leaf).aval
-        if not is_float(aval.dtype):
+        if not is_inexact(aval.dtype):
             raise GradientError(
                 f"{label}: argument {path} is {aval.dtype.name}; only floating-point arguments "
                 f"have cotangents. Convert it, e.g. {path}.astype('float32'), or close over it."
@@ -239,6 +236,11 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[..., Any]
                 raise GradientError(
                     f"{label}: cotangent of shape {tuple(x.shape)} for an output of "
                     f"{var.aval.shape}"
+                )
+            if is_complex(x.dtype) and not is_complex(var.aval.dtype):
+                raise GradientError(
+                    f"{label}: cotangent {x.dtype.name} for an output {var.aval.dtype.name}. "
+                    "Remedy: take its real part."
                 )
             lifted.append(x if x.dtype == var.aval.dtype else cast(x, dtype=var.aval.dtype))
         return tree.unflatten(treedef, transpose_graph(graph, lifted, label))

@@ -116,7 +116,7 @@ class GradTrace(Trace):
         ans = op(*primals, **params)
         if op.multi:
             return self._multi(op, primals, parents, params, mask, ans)
-        if ans.dtype.kind in "biuc" and not _differentiable(op, ans):
+        if ans.dtype.kind in "biu":
             return ans
         try:
             keep_ans, keep_args, keep_shapes = op._plans[mask << 32 | len(primals)]
@@ -195,8 +195,6 @@ class GradTrace(Trace):
             if not is_inexact(out.dtype):
                 results.append(out)
                 continue
-            if is_complex(out.dtype):
-                raise complex_error(op.name)
             slot = _new(Output)
             slot.op, slot.parents, slot.position = None, [node], i
             slot.ans = len(outs)
@@ -211,26 +209,20 @@ def _tracer(trace: GradTrace, primal: Array, node: Node, weak: bool) -> GradTrac
     return out
 
 
-def complex_error(what: str) -> GradientError:
-    """Complex derivatives are not defined yet."""
-    return GradientError(
-        f"{what}: differentiating complex numbers is not supported yet. Differentiate with respect "
-        "to the real and imaginary parts, and combine them outside the differentiated function."
-    )
+_HIDDEN = {
+    "sign": "x / abs(x), which has a derivative except at 0",
+    "bitcast": "lax.complex(real, imag), or view the parts with real(x) and imag(x)",
+}
 
 
 def refuse_complex(op: Op, out: Any) -> Any:
-    """The answer of an op without derivative, unless it hides one behind a complex dtype."""
-    if any(is_complex(o.dtype) for o in (out if op.multi else (out,))):
-        raise complex_error(op.name)
+    """The answer of an op without derivative, unless for complex numbers it would have one."""
+    if op.name in _HIDDEN and is_complex(out.dtype):
+        raise GradientError(
+            f"{op.name}: expected a real result where it is differentiated; got {out.dtype.name}. "
+            f"Remedy: {_HIDDEN[op.name]}."
+        )
     return out
-
-
-def _differentiable(op: Op, ans: Any) -> bool:
-    """Whether an answer that is not a plain float carries a derivative (bfloat16 is kind 'V')."""
-    if is_complex(ans.dtype):
-        raise complex_error(op.name)
-    return is_inexact(ans.dtype)
 
 
 def backward(seeds: Sequence[tuple[Node, Any]]) -> dict[Node, Any]:

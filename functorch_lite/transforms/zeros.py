@@ -19,7 +19,8 @@ __all__ = ["without_zeros"]
 _MULTILINEAR = frozenset(("mul", "dot_general", "conv"))
 _HOMOGENEOUS = frozenset((
     "div", "neg", "reshape", "transpose", "broadcast_to", "reduce_sum", "cast", "slice", "flip",
-    "gather", "dynamic_slice", "cumsum", "window_sum", "psum", "all_gather", "ppermute",
+    "gather", "dynamic_slice", "cumsum", "window_sum", "psum", "all_gather", "ppermute", "fft",
+    "real", "imag", "conj",
 ))  # fmt: skip
 
 

@@ -154,6 +154,9 @@ def fake_cupy():
         runtime=types.SimpleNamespace(getDeviceCount=lambda: 1),
         get_current_stream=lambda: types.SimpleNamespace(synchronize=lambda: None),
     )
+    module.fft = types.SimpleNamespace(
+        **{n: lifted(getattr(np.fft, n)) for n in ("fftn", "ifftn", "rfftn", "irfft")}
+    )
     from scipy import special
 
     scipy_module = types.ModuleType("cupyx.scipy")

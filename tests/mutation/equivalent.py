@@ -3,7 +3,7 @@
 _COMMUTES = "the op is symmetric in its operands: f(x, y) = f(y, x), up to the sign of a zero"
 _SYMMETRIC = (
     "eq", "ne", "bitwise_and", "bitwise_or", "bitwise_xor", "add", "mul", "maximum", "minimum",
-    "logaddexp", "hypot",
+    "logaddexp", "hypot", "gcd", "beta", "betaln", "hyp2f1",
 )  # fmt: skip
 _REDUCTIONS = ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_and", "reduce_or")
 _AXES_ARE_A_SET = (
@@ -17,6 +17,10 @@ _AXES_OF_RESULT = (
 _GROUPS_ARE_A_SET = "the groups are a partition, whichever of them is listed first"
 _PAIRS_ARE_A_SET = "the pairs are arrows, whichever of them is listed first"
 _SCALAR = "the result is a scalar, which has no axes to change"
+_STACKS = (
+    "det", "cofactor", "slogdet", "cholesky", "lu", "qr", "expm", "sqrtm", "polar", "schur",
+    "hessenberg", "column_order", "eigh", "svd", "eig",
+)  # fmt: skip
 _SCANS = ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
 
 EQUIVALENT: dict[str, str] = {
@@ -107,6 +111,30 @@ EQUIVALENT: dict[str, str] = {
             "batch: param groups reversed", "batch_with: param groups reversed",
         )
     },
+    **{
+        f"{name}.batch: args and params as they come": (
+            "the op takes stacks of matrices with any leading axes, of which a mapped one is one"
+        )
+        for name in _STACKS
+    },
+    **{
+        f"triangular_solve.aval: param {name} flipped": (
+            "the shapes ask on which side the triangle stands, not which one it is"
+        )
+        for name in ("lower", "transpose_a", "conjugate_a", "unit_diagonal")
+    },
+    **{
+        f"pinv.{slot} {words}": "a tolerance decides about the rank, which has no derivative"
+        for slot, many in (
+            ("jvp: tangent 1", ("dropped", "negated", "doubled")),
+            ("vjp: cotangent of operand 1", ("dropped", "negated", "doubled")),
+        )
+        for words in many
+    },
+    "pinv.batch: operand 1, first row for all": (
+        "the samples have one tolerance, as there is no derivative where another one would lower "
+        "the rank; test_linalg_transforms.py in tests/linalg maps over several"
+    ),
     "psum.aval: param groups reversed": _GROUPS_ARE_A_SET,
     **{
         f"ppermute.{slot}": _PAIRS_ARE_A_SET
@@ -145,6 +173,12 @@ EQUIVALENT: dict[str, str] = {
         )
         for slot in ("jvp", "vjp", "batch_with", "aval", "eager")
     },
+    **{
+        f"{name}.aval: param {words}": "the shape does not depend on how often it differentiates"
+        for name, param in (("igamma_grad_a", "order"), ("betainc_grad", "orders"))
+        for words in (f"{param} plus one", f"{param} minus one")
+    },
+    "betainc_grad.aval: param orders reversed": "nor on by which shape it differentiates",
     "checkpoint_name.batch: args and params as they come": "a name is one for each example",
     "cond.vjp: param branches reversed": (
         "the pullback has its branches from the forward pass, and asks here only for the types of "

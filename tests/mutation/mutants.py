@@ -72,9 +72,9 @@ def installed(mutant: Mutant) -> Iterator[None]:
 # The laws that speak about a slot, the likeliest to notice first.
 _OTHER_MODES = ("hard_places", "low_precision", "second_order", "vmap_of_derivatives")
 _LAWS_OF = {
-    "jvp": ("inside_jvp", "jvp", *_OTHER_MODES),
-    "vjp": ("inside_vjp", "vjp", *_OTHER_MODES),
-    "unbroadcasts": ("vjp",),
+    "jvp": ("inside_jvp", "jvp", *_OTHER_MODES, "parts"),
+    "vjp": ("inside_vjp", "vjp", *_OTHER_MODES, "parts"),
+    "unbroadcasts": ("vjp", "parts"),
     "batch": ("inside_vmap", "vmap", "vmap_of_vmap", "vmap_in_front"),
     "batch_with": (
         "vmap", "vmap_of_vmap", "vmap_in_front", "value", "inside_jvp", "inside_vjp",

@@ -265,6 +265,15 @@ def check_jit(case: Case) -> None:
         _assert_all_same(compiled(*case.arrays), wants, f"jit of {case}, {turn} call")
 
 
+def _assert_all_compiled(case: Case, found: Any, wants: Any, what: str) -> None:
+    """The same bits; the same but for rounding where derivatives hold products of matrices."""
+    if case.op.name not in registry_cases.WITH_PRODUCTS:
+        _assert_all_same(found, wants, what)
+        return
+    for y, want in zip(found, wants, strict=True):
+        assert_close(raw(y), want, reordered(want.dtype), what)
+
+
 def check_jit_of_transforms(case: Case) -> None:
     """jit of vjp, jvp and vmap, and each of them of jit, give the eager results bit for bit."""
     rng = seeded(case)
@@ -275,8 +284,9 @@ def check_jit_of_transforms(case: Case) -> None:
     for (what, g, examples), (_, h, _) in zip(plain, through, strict=True):
         wants = evaluate_raw(g, examples[0])
         arrays = [*map(wrap, examples[0])]
-        _assert_all_same(jit(lambda *xs, g=g: g(*xs))(*arrays), wants, f"jit of {what}")
-        _assert_all_same(h(*arrays), wants, f"{what} under jit")
+        found = jit(lambda *xs, g=g: g(*xs))(*arrays)
+        _assert_all_compiled(case, found, wants, f"jit of {what}")
+        _assert_all_compiled(case, h(*arrays), wants, f"{what} under jit")
     if case.args:
         axes = (0,) * len(case.args)
         batch = [*map(wrap, stack([case.args, *case.others], axes))]

@@ -13,7 +13,7 @@ from functorch_lite.core.dtypes import is_float
 from functorch_lite.core.op import REGISTRY, Op
 from functorch_lite.driver import jit, make_graph
 from functorch_lite.errors import DtypeError
-from tests.registry import compositions, inside, properties
+from tests.registry import complex_parts, compositions, inside, properties
 from tests.registry.cases import (
     FLOAT64,
     Case,
@@ -21,8 +21,10 @@ from tests.registry.cases import (
     dtypes,
     errors,
     float64_cases,
+    has_rules,
     is_differentiable,
     main_dtype,
+    yields_complex,
 )
 
 
@@ -120,6 +122,22 @@ INSIDE: dict[str, Law] = {
     "outside": Law(inside.check_outside, _in_main_dtype, is_collective),
 }
 LAWS |= INSIDE
+
+
+def _with_parts(name: str) -> list[Case]:
+    complex128 = np.dtype(np.complex128)
+    found = list(cases(name, complex128)) if complex128 in dtypes(name) else []
+    return found + [case for case in float64_cases(name) if yields_complex(case)]
+
+
+PARTS: dict[str, Law] = {
+    "parts": Law(
+        complex_parts.check_parts,
+        _with_parts,
+        lambda op: has_rules(op) and bool(_with_parts(op.name)),
+    )
+}
+LAWS |= PARTS
 
 
 def hold(law: str, name: str) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import functorch_lite.ops as ops
-from functorch_lite.core.dtypes import is_float
+from functorch_lite.core.dtypes import is_float, is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Whole
 from functorch_lite.ops.families import define, elementwise
 from functorch_lite.transforms import call, callbacks, cond, custom, remat, scan, while_loop
@@ -25,8 +25,8 @@ TAKES_ANYTHING = {
 
 # Floats in, floats out and no derivative, on purpose.
 PIECEWISE_CONSTANT = {"sign", "floor", "ceil", "round", "trunc", "floor_divide"}
-COMPLEX_OR_BITS = {"complex", "bitcast"}  # differentiating into complex numbers is refused
-WITHOUT_DERIVATIVE = PIECEWISE_CONSTANT | COMPLEX_OR_BITS | cases.ZERO_BY_DEFINITION
+BITS = {"bitcast"}
+WITHOUT_DERIVATIVE = PIECEWISE_CONSTANT | BITS | cases.ZERO_BY_DEFINITION
 # Float operands whose derivative is zero where there is one: they give a sign, or a side.
 ZERO_BY_OPERAND = {("copysign", "y"), ("nextafter", "y")}
 # Legal by kind, left out of the samples because the op says no for another reason.
@@ -61,11 +61,11 @@ def _takes_floats_to_floats(op):
 def _discrete(op, i):
     """Whether the samples never give a float at this operand."""
     last = len(op.operands) - 1
-    for case in cases.float64_cases(op.name):
+    for case in cases.cases(op.name, cases.main_dtype(op.name)):
         given = (
             case.args[i:] if i == last and op.operands[i].startswith("*") else case.args[i : i + 1]
         )
-        if any(is_float(a.dtype) for a in given):
+        if any(is_inexact(a.dtype) for a in given):
             return False
     return True
 

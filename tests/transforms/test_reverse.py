@@ -359,23 +359,7 @@ def test_gradients_have_the_arguments_dtype(dtype):
     assert fl.jvp(fnp.exp, (x,), (x,))[1].dtype.name == dtype
 
 
-# ---------------------------------------------------------------------------------------- refused
-def test_complex_derivatives_are_refused():
-    z = fnp.asarray(np.array([1j]))
-    for call in (
-        lambda: fl.grad(lambda z: fnp.sum(fnp.abs(z)))(z),
-        lambda: fl.vjp(lambda z: z, z),
-        lambda: fl.jvp(lambda z: z, (z,), (z,)),
-        lambda: fl.linearize(lambda z: z, z),
-        lambda: fl.jacfwd(lambda z: z)(z),
-        lambda: fl.grad(lambda x: fnp.sum(fnp.abs(x * 1j)))(fnp.ones(2)),
-        lambda: fl.grad(fl.jit(lambda x: fnp.sum(fnp.abs(x * 1j))))(fnp.ones(2)),
-        lambda: fl.grad(lambda x: fnp.sum(x) * 1j)(fnp.ones(2)),
-    ):
-        with pytest.raises(errors.GradientError, match="complex numbers is not supported yet"):
-            call()
-
-
+# --------------------------------------------------------------------------------------- integers
 def test_a_python_int_has_a_float0_gradient():
     x = fnp.asarray(0.5)
     for found in (

@@ -1,0 +1,165 @@
+"""Determinants: as a number, as sign and logarithm, and the cofactors, which are its derivative.
+
+The gradient of a determinant is the matrix of cofactors, finite for singular matrices, too; that of
+a logarithm is the transposed inverse, which has infinities and NaN there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.op import Op, Whole, whole_vjp
+from functorch_lite.ops import convert, lapack
+from functorch_lite.ops.arithmetic import add, mul, sub
+from functorch_lite.ops.families import define
+from functorch_lite.ops.linalg_solve import solve
+from functorch_lite.ops.matrix import (
+    adjoint,
+    batch_of,
+    check_matrices,
+    column,
+    h,
+    identity_like,
+    inner,
+    is_complex,
+    like,
+    mm,
+    real,
+    real_dtype,
+    t,
+    times_i,
+)
+from functorch_lite.ops.shape import reshape
+
+__all__ = ["cofactor", "det", "slogdet"]
+
+
+def _number(x: Any) -> Any:
+    """1 x 1 matrices as numbers."""
+    return reshape(x, shape=x.shape[:-2])
+
+
+def _one_by_one(x: Any) -> Any:
+    return column(column(x))
+
+
+def _inverse_transposed(x: Any) -> Any:
+    return solve(t(x), identity_like(x))
+
+
+# -------------------------------------------------------------------------------------- determinant
+def _det(x: np.ndarray) -> np.ndarray:
+    found = lapack.by_numpy(np.linalg.det, x)
+    if found is not None:
+        return np.asarray(found)
+    factors, odd = lapack.pivots(x)
+    product = np.prod(factors, axis=-1)
+    return np.asarray(np.where(odd, -product, product), x.dtype)
+
+
+def _det_aval(x: Aval) -> Aval:
+    check_matrices("det", x, square=True)
+    return make_aval(x.shape[:-2], x.dtype)
+
+
+def _det_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any:
+    (x,), (tangent,) = primals, tangents
+    return det(x), _number(inner(cofactor(x), tangent))
+
+
+def _det_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -> list[Any]:
+    return [mul(_one_by_one(ct), cofactor(args[0]))]
+
+
+det: Op = define(
+    "det",
+    eager=lapack.on_host(_det),
+    aval=_det_aval,
+    jvp=Whole(_det_jvp),
+    vjp=whole_vjp(_det_vjp, saves=("args",)),
+    batch=batch_of(lambda: det),
+    kinds="fc",
+)
+
+
+# ---------------------------------------------------------------------------------------- cofactors
+def _cofactor(x: np.ndarray) -> np.ndarray:
+    """From x = u s vh: det(u) det(vh) times u, the products of the other values, and vh."""
+    n = x.shape[-1]
+    if x.size == 0:
+        return x.copy()
+    u, s, vh = lapack.svd(x, full_matrices=False, vectors=True)
+    others = np.repeat(s[..., None, :], n, axis=-2)
+    others[..., np.arange(n), np.arange(n)] = 1
+    phase = (_det(u) * _det(vh))[..., None, None]
+    return np.asarray(phase * ((u * others.prod(-1)[..., None, :]) @ vh).conj(), x.dtype)
+
+
+def _cofactor_aval(x: Aval) -> Aval:
+    check_matrices("cofactor", x, square=True)
+    return make_aval(x.shape, x.dtype)
+
+
+def _cofactor_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any:
+    (x,), (tangent,) = primals, tangents
+    ans, inverse = cofactor(x), _inverse_transposed(x)
+    change = mul(ans, inner(inverse, tangent))
+    return ans, sub(change, mm(ans, t(tangent), inverse))
+
+
+def _cofactor_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -> list[Any]:
+    inverse = _inverse_transposed(args[0])
+    return [sub(mul(inner(ct, ans), inverse), mm(inverse, t(ct), ans))]
+
+
+cofactor: Op = define(
+    "cofactor",
+    eager=lapack.on_host(_cofactor),
+    aval=_cofactor_aval,
+    jvp=Whole(_cofactor_jvp),
+    vjp=whole_vjp(_cofactor_vjp, saves=("args", "ans")),
+    batch=batch_of(lambda: cofactor),
+    kinds="fc",
+)
+
+
+# ------------------------------------------------------------------------------- sign and logarithm
+def _slogdet_aval(x: Aval) -> tuple[Aval, Aval]:
+    check_matrices("slogdet", x, square=True)
+    return make_aval(x.shape[:-2], x.dtype), make_aval(x.shape[:-2], real_dtype(x.dtype))
+
+
+def _slogdet_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any:
+    (x,), (tangent,) = primals, tangents
+    sign, logarithm = slogdet(x)
+    change = _number(inner(_inverse_transposed(x), tangent))
+    if not is_complex(x):
+        return (sign, logarithm), (None, change)
+    return (sign, logarithm), (mul(times_i(convert.imag(change)), sign), real(change))
+
+
+def _slogdet_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -> list[Any]:
+    (x,), (g_sign, g_log) = args, g
+    total = None if g_log is None else like(g_log, x)
+    if is_complex(x) and g_sign is not None:
+        # The sign turns by i Im(t) sign, of which the adjoint is i Im(g conj(sign)).
+        turned = times_i(convert.imag(mul(g_sign, convert.conj(ans[0]))))
+        total = turned if total is None else add(total, turned)
+    if total is None:
+        return [None]
+    return [mul(_one_by_one(total), h(solve(x, identity_like(x))))]
+
+
+slogdet: Op = define(
+    "slogdet",
+    eager=lapack.on_host(lapack.determinant),
+    aval=_slogdet_aval,
+    jvp=Whole(_slogdet_jvp),
+    vjp=adjoint(_slogdet_vjp, saves=("args", "ans")),
+    batch=batch_of(lambda: slogdet),
+    multi=True,
+    kinds="fc",
+)

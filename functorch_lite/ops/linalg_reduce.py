@@ -1,0 +1,76 @@
+"""Reductions to simpler matrices: Schur's form, Hessenberg's, an order of columns for QR.
+
+The first two have no derivative, as in JAX: their vectors are no function of the matrix where parts
+of its spectrum meet. Functions of matrices that are made of them have rules of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functorch_lite.core.aval import Aval, make_aval
+from functorch_lite.core.op import Op, Whole
+from functorch_lite.errors import GradientError
+from functorch_lite.ops import lapack
+from functorch_lite.ops.families import NOT_DIFFERENTIABLE, define
+from functorch_lite.ops.matrix import batch_of, check_matrices
+
+__all__ = ["column_order", "hessenberg", "schur"]
+
+
+def _refused(name: str, instead: str) -> tuple[Whole, Whole]:
+    """Forward and reverse rules that say what has a derivative."""
+
+    def jvp(primals: Any, tangents: Any, params: Any) -> Any:
+        raise GradientError(f"{name}: has no derivative. Remedy: {instead}.")
+
+    def vjp(ct: Any, ans: Any, args: Any, params: Any, wants: Any) -> Any:
+        raise GradientError(f"{name}: has no derivative. Remedy: {instead}.")
+
+    return Whole(jvp), Whole(vjp)
+
+
+def _without_derivative(name: str, eager: Any, aval: Any, batch: Any, instead: str) -> Op:
+    jvp, vjp = _refused(name, instead)
+    # Like a callback it runs on the host, and refuses to be differentiated.
+    return Op(
+        name, ("x",), lapack.on_host(eager), aval, jvp, vjp, batch, multi=True, family="host",
+        info={"kinds": "fc"},
+    )  # fmt: skip
+
+
+def _schur_aval(x: Aval, *, vectors: bool) -> tuple[Aval, ...]:
+    check_matrices("schur", x, square=True)
+    return (make_aval(x.shape, x.dtype),) * (1 + vectors)
+
+
+def _hessenberg_aval(x: Aval) -> tuple[Aval, Aval]:
+    check_matrices("hessenberg", x, square=True)
+    *lead, n, _ = x.shape
+    return make_aval(x.shape, x.dtype), make_aval((*lead, max(n - 1, 0)), x.dtype)
+
+
+schur: Op = _without_derivative(
+    "schur", lapack.schur, _schur_aval, batch_of(lambda: schur),
+    "eig, eigh, expm and sqrtm have one",
+)  # fmt: skip
+hessenberg: Op = _without_derivative(
+    "hessenberg", lapack.hessenberg, _hessenberg_aval, batch_of(lambda: hessenberg),
+    "eig, eigh and qr have one",
+)  # fmt: skip
+
+
+def _column_order_aval(x: Aval) -> Aval:
+    check_matrices("column_order", x)
+    return make_aval((*x.shape[:-2], x.shape[-1]), lapack.INDEX)
+
+
+column_order: Op = define(
+    "column_order",
+    eager=lapack.on_host(lapack.column_order),
+    aval=_column_order_aval,
+    jvp=NOT_DIFFERENTIABLE,
+    vjp=NOT_DIFFERENTIABLE,
+    batch=batch_of(lambda: column_order),
+    kinds="fc",
+)
