@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from functorch_lite.torch._compile.compiled import Compiled, InvalidBackend, live
+from functorch_lite.torch._compile.recording import Recording
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch.nn.modules.module import Module
 
@@ -174,7 +175,7 @@ def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None
 
 def is_compiling() -> bool:
     """Whether the code that asks is being recorded. Source: ``torch.compiler.is_compiling``."""
-    return overrides.recorder is not None
+    return isinstance(overrides.recorder, Recording)
 
 
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:

@@ -165,6 +165,11 @@ class Recording:
         if not self._depth:
             raise self.unsupported(what)
 
+    def custom(self, function: Any, args: Any) -> Any:
+        """A user's Function is met."""
+        self.refuse("torch.autograd.Function")
+        return NotImplemented
+
     def unsupported(self, what: str) -> GraphBreak:
         """The break at what no graph can hold."""
         inside = f"{self._names[-1]}(): " if self._names else ""
@@ -177,7 +182,7 @@ class Recording:
         self.broken = GraphBreak(f"{name} needs the values of a tensor")
         return self.broken
 
-    def values_asked(self, t: Tensor) -> None:
+    def values_asked(self, t: Tensor, why: str = "") -> None:
         """Somebody is about to look at a tensor's elements."""
         if not self._depth:
             raise self.needs_values()

@@ -168,6 +168,10 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     def T(self) -> Symbol:
         return self._seen(lambda a: a.T)
 
+    @property
+    def real(self) -> Symbol:
+        return self if self.dtype.kind != "c" else self._made(fnp.real(self.value))
+
     def transpose(self, *axes: Any) -> Symbol:
         return self._seen(lambda a: a.transpose(*axes))
 

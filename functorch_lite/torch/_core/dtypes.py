@@ -158,7 +158,7 @@ chalf, cfloat, cdouble = complex32, complex64, complex128
 
 _TYPED = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 TYPED_NAMES: dict[str, dtype] = {f"{each.scalar_name}Tensor": each for each in _TYPED}
-_PYTHON_TYPES: dict[type, dtype] = {
+PYTHON_TYPES: dict[type, dtype] = {
     builtins.bool: bool, builtins.int: int64, builtins.float: float64, complex: complex128
 }  # fmt: skip
 
@@ -178,8 +178,8 @@ def dtype_argument(given: Any, place: str) -> dtype:
     """
     if given.__class__ is dtype:
         return given
-    if isinstance(given, type) and given in _PYTHON_TYPES:
-        return _PYTHON_TYPES[given]
+    if isinstance(given, type) and given in PYTHON_TYPES:
+        return PYTHON_TYPES[given]
     raise TypeError(f"{place} must be torch.dtype, not {type_name(given)}")
 
 

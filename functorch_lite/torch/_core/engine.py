@@ -39,6 +39,7 @@ def run(
     keep: bool,
     create: bool,
     wanted: Sequence[Edge] | None = None,
+    stop: bool = False,
 ) -> list[Tensor | None]:
     """Carry gradients from some results to the leaves, or to the edges that are wanted.
 
@@ -47,6 +48,7 @@ def run(
         keep: whether nodes keep what they saved.
         create: whether the pass itself is recorded.
         wanted: edges whose gradients are returned; nothing is accumulated then.
+        stop: whether gradients go no further than these, where one leads to another.
 
     Returns:
         the gradients of the wanted edges, None where nothing arrived.
@@ -54,7 +56,7 @@ def run(
     if overrides.known:
         overrides.refuse("a backward pass")
     was, before, outer = mode.enabled, inside.wanted, inside.current
-    made = _Pass(keep, wanted)
+    made = _Pass(keep, wanted, stop)
     mode.enabled, inside.wanted, inside.current = create, wanted is not None, made
     try:
         return made.run(roots)
@@ -70,12 +72,16 @@ class _Pass:
         waiting: per node how many gradients are still to come.
         useful: nodes that lead to a wanted edge; None if all are.
         reached: all nodes that the roots lead to.
+        stop: nodes beyond which it does not go.
         hooks: what hooks on several gradients have seen in this pass, by hook.
     """
 
-    def __init__(self, keep: bool, wanted: Sequence[Edge] | None) -> None:
+    def __init__(
+        self, keep: bool, wanted: Sequence[Edge] | None, stop: bool = False
+    ) -> None:
         self.keep = keep
         self.wanted = wanted
+        self.stop = {node for node, _ in wanted} if stop and wanted else frozenset()
         self.grads: dict[Node, list[Tensor | None]] = {}
         self.waiting: dict[Node, int] = {}
         self.useful: set[Node] | None = None
@@ -108,6 +114,11 @@ class _Pass:
         while ready:
             node = heapq.heappop(ready)[2]
             grads = self.grads.pop(node, None) or [None] * max(len(node.metas), 1)
+            if node in self.stop:  # its hooks see what comes of the whole pass
+                for nr, g in enumerate(grads):
+                    if g is not None and (node, nr) in targets:
+                        self.caught[node, nr] = g
+                continue
             if self.useful is not None and node not in self.useful and node not in catching:
                 continue
             if node.result_hooks is not None or node.retained is not None:
@@ -155,6 +166,8 @@ class _Pass:
         order = []
         while stack:
             node = stack.pop()
+            if node in self.stop:
+                continue
             order.append(node)
             for edge in node.edges:
                 if edge is not None:

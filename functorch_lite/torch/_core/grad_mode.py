@@ -29,6 +29,7 @@ class _Mode(threading.local):
         check_nan: whether backward passes look for NaN, with ``anomaly``.
         packing: pairs of functions that pack and unpack what nodes save, the last one counts.
         unpackable: why there may be none, the last one counts.
+        transforms: how many function transforms of ``torch.func`` surround the code.
     """
 
     enabled = True
@@ -37,6 +38,7 @@ class _Mode(threading.local):
     check_nan = True
     packing: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = ()
     unpackable: tuple[str, ...] = ()
+    transforms = 0
 
 
 mode = _Mode()

@@ -20,7 +20,7 @@ from functorch_lite.torch._core.node import (
     needs_grad,
 )
 from functorch_lite.torch._core.public import FUNCTIONS, method, overrides
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 
 __all__ = ["backward", "grad"]
 
@@ -48,6 +48,12 @@ def backward(
     Source: ``torch.autograd.backward``.
     """
     del grad_variables
+    if mode.transforms:
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use "
+            "functorch.grad or functorch.vjp instead or call backward() outside of functorch "
+            "transforms."
+        )
     tensors = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     if inputs is not None:
         inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
@@ -177,6 +183,8 @@ def _roots(tensors: Sequence[Tensor], grads: Sequence[Any]) -> list[Any]:
                     f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
                 )
             g = make(np.ones(array.shape, array.dtype))
+            if is_symbol(array):
+                overrides.recorder.convert(g)
         elif not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g._np.shape != array.shape:
@@ -290,6 +298,14 @@ def _set_requires_grad(self: Tensor, value: Any) -> None:
 @method()
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     """Say whether its gradient is wanted. Source: ``torch.Tensor.requires_grad_``."""
+    if mode.transforms and requires_grad:
+        raise RuntimeError(
+            "You are attempting to call Tensor.requires_grad_() (or perhaps using "
+            "torch.autograd.functional.* APIs) inside of a function being transformed by a "
+            "functorch transform. This is unsupported, please attempt to use the functorch "
+            "transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside "
+            "of a function being transformed instead."
+        )
     if requires_grad and self._fn is None and self._np.dtype.kind not in "fcV":
         raise RuntimeError("only Tensors of floating point dtype can require gradients")
     _set_requires_grad(self, requires_grad)

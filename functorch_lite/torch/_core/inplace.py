@@ -13,7 +13,13 @@ from functorch_lite.torch._core.node import Node, Saved, _remake, needs_grad
 from functorch_lite.torch._core.op import Composite, RecordOp, before, formula, wants_grad
 from functorch_lite.torch._core.order import is_dense
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, version
-from functorch_lite.torch._core.view import CopySlices, geometry, refuse_view, remake_view
+from functorch_lite.torch._core.view import (
+    CopySlices,
+    geometry,
+    is_halved,
+    refuse_view,
+    remake_view,
+)
 
 __all__ = [
     "apply_inplace", "apply_ready", "check_inplace", "no_overlap", "ready", "rebase", "write",
@@ -73,6 +79,7 @@ def rebase(t: Tensor, node: Node | None) -> None:
     made = CopySlices([old, *(node.edges[1:] if node is not None else ())])
     made.inner = node
     made.whole, made.part = geometry(base), geometry(t)
+    made.halves = is_halved(t, base)
     made.metas.append((base._np.shape, base._np.dtype))
     base._fn, base._nr, base._rg = made, 0, False
     remake_view(t)

@@ -20,27 +20,38 @@ from functorch_lite.core.dtypes import is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, Rule
 from functorch_lite.core.op import Op as Record
 from functorch_lite.core.trace import state
+from functorch_lite.ops import conj
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.large import BIG
 from functorch_lite.torch._core.node import (
     Node,
     Saved,
+    accumulator,
     attach,
     edge_of,
     freed_error,
+    graph_fn,
     needs_grad,
     save,
 )
 from functorch_lite.torch._core.order import in_order
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, version
-from functorch_lite.transforms.reverse import complex_error
 
-__all__ = ["Composite", "FormulaNode", "RecordOp", "before", "formula", "fresh", "wants_grad"]
+__all__ = ["Composite", "FormulaNode", "RecordOp", "before", "formula", "fresh", "upward",
+           "wants_grad"]  # fmt: skip
 
 Operands = Sequence[Any]
 _ndarray = np.ndarray
 _NONE: dict[str, Any] = {}
+
+
+def conjugated(x: Array) -> Array:
+    """A gradient of the core as one of PyTorch, or the other way round.
+
+    The core pairs cotangents with tangents as Re(ct * t), PyTorch as Re(conj(ct) * t).
+    """
+    return conj(x) if x.dtype.kind == "c" else x
 
 
 def wants_grad(operands: Operands) -> bool:
@@ -84,7 +95,8 @@ class RecordNode(Node):
             return self._recorded(g)
         args = [self._value(a) for a in self.args]
         ans = None if self.ans is None else wrap(self.ans.raw(self))
-        return [None if r is None else make(r._data) for r in self._rules(wrap(g._np), ans, args)]
+        found = self._rules(wrap(g._np), ans, args)
+        return [None if r is None else make(upward(r._data)) for r in found]
 
     def _value(self, kept: Any) -> Any:
         if kept.__class__ is Saved:
@@ -95,12 +107,12 @@ class RecordNode(Node):
     def _rules(self, ct: Array, ans: Any, args: Sequence[Any]) -> list[Any]:
         rules, record, params = self.record.vjp, self.record, self.params
         last = len(record.operands) - 1
+        ct = conjugated(ct)
         found: list[Any] = []
         for i, edge in enumerate(self.edges):
             rule: Rule | None = rules[i if i < last else last] if edge is not None else None
-            found.append(
-                None if rule is None else rule(ct, ans, args, params, i - last if i > last else 0)
-            )
+            g = None if rule is None else rule(ct, ans, args, params, i - last if i > last else 0)
+            found.append(None if g is None else conjugated(g))
         return found
 
     def _recorded(self, g: Tensor) -> Sequence[Tensor | None]:
@@ -196,15 +208,15 @@ class RecordOp:
         """
         record = self.record
         datas = _datas(operands, dtype)
-        if datas[-1].dtype.kind == "c" and record.vjp is not NOT_DIFFERENTIABLE:
-            raise complex_error(self.node.__name__)  # the rules of the core do not conjugate
         if overrides.known and any(map(is_symbol, datas)):
             out = make(overrides.recorder.applied(record, datas, params))
         elif self.big is not None and datas[0].size >= BIG:
             out = fresh(in_order(self.big(*datas, **params), datas), operands)
         else:
-            out = fresh(in_order(state.run(self.eager, *datas, **params), datas), operands)
-        if record.vjp is NOT_DIFFERENTIABLE or not is_inexact(out._np.dtype):
+            data = state.run(self.eager, *datas, **params)
+            out = fresh(in_order(data, datas) if data.ndim > 1 else data, operands)
+        made = out._np.dtype
+        if record.vjp is NOT_DIFFERENTIABLE or (made.kind != "f" and not is_inexact(made)):
             return out, None
         node = self.node_for(operands, datas, params, copied)
         attach(out, node)
@@ -216,28 +228,37 @@ class RecordOp:
         self, operands: Operands, datas: Sequence[Any], params: dict[str, Any], copied: bool = False
     ) -> RecordNode:
         """A node; ``ans`` is not None if the answer must be saved."""
-        node = self.node(_edges(operands))
-        node.record = self.record
+        edges: list[Any] = []
+        mask, bit = 0, 1
+        for t in operands:  # edge_of(), written out: this runs for every recorded operation
+            edge = None
+            if t.__class__ is not Array:
+                fn = t._fn if t._view is None else graph_fn(t)
+                if fn is not None:
+                    edge = fn, t._nr
+                    mask |= bit
+                elif t._rg:
+                    edge = accumulator(t), 0
+                    mask |= bit
+            edges.append(edge)
+            bit <<= 1
+        node = self.node(edges)
+        record = node.record = self.record
         node.params = params
-        mask = 0
-        for i, edge in enumerate(node.edges):
-            if edge is not None:
-                mask |= 1 << i
-        record = self.record
-        count = len(operands)
+        count = len(edges)
         plan = record._plans.get(mask << 32 | count) or record.save_plan(mask, count)
         keep_ans, keep_args, keep_shapes = plan
-        node.dtype = datas[0].dtype
+        dtype = node.dtype = datas[0].dtype
         args: list[Any] = []
-        for i, (t, keep) in enumerate(zip(operands, keep_args, strict=True)):
+        for t, keep in zip(operands, keep_args, strict=True):
             if t.__class__ is Array:
                 args.append(t)
             elif not keep:
-                args.append(make_aval(t._np.shape, node.dtype) if keep_shapes else None)
-            elif copied and i == 0:
+                args.append(make_aval(t._np.shape, dtype) if keep_shapes else None)
+            elif copied and not args:
                 args.append(Saved(before(t), t._np.copy(), None))
             else:
-                args.append(save(t))
+                args.append(Saved(t, t._np, t._version_of or version(t)))
         node.args = args
         node.ans = True if keep_ans else None
         return node
@@ -260,6 +281,13 @@ def before(t: Tensor) -> Tensor:
     return out
 
 
+def upward(data: Any) -> Any:
+    """A raw array, copied if it runs backwards through memory: strides of tensors do not."""
+    if data.__class__ is _ndarray and not data.flags.c_contiguous and min(data.strides) < 0:
+        return data.copy()
+    return data
+
+
 def fresh(data: Any, operands: Operands) -> Tensor:
     """A tensor around a result, in memory that no operand shares."""
     if data.__class__ is not _ndarray:
@@ -269,9 +297,11 @@ def fresh(data: Any, operands: Operands) -> Tensor:
             np.may_share_memory(data, t._np if isinstance(t, Tensor) else t._data) for t in operands
         ):
             data = data.copy()
+        else:
+            data = upward(data)
     else:
         for t in operands:
-            if isinstance(t, Tensor) and t._np is data:
+            if t.__class__ is not Array and t._np is data:
                 data = data.copy()
                 break
     return make(data)
@@ -314,7 +344,7 @@ class CompositeNode(Node):
         if pull is None:
             pull = self._again()
         found = iter(pull(cts))
-        return [None if edge is None else make(next(found)._data) for edge in self.edges]
+        return [None if edge is None else make(upward(next(found)._data)) for edge in self.edges]
 
     def _recorded(self, grads: list[Tensor | None]) -> Sequence[Tensor | None]:
         what, params = self.what, self.params
@@ -447,7 +477,7 @@ class Composite:
             return (out,) if single else tuple(out)
 
         outs, pull = vjp(part, *[arrays[i] for i in wanted])
-        return outs, lambda cts: pull(tuple(cts)), single
+        return outs, lambda cts: [*map(conjugated, pull(tuple(map(conjugated, cts))))], single
 
 
 # ---------------------------------------------------------------------------------------- formulas

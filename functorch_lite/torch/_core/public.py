@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from functorch_lite.torch._core.dtypes import PYTHON_TYPES
 from functorch_lite.torch._core.tensor import Tensor
 
 __all__ = ["FUNCTIONS", "method", "public", "overrides"]
@@ -25,7 +26,8 @@ class _Overrides:
     Attributes:
         known: whether any subclass of Tensor was made that is not one of ours.
         disabled: whether the current thread leaves them out.
-        recorder: what records the calls of the current thread for ``torch.compile``; None mostly.
+        recorder: what records the calls of the current thread for ``torch.compile``, or maps them
+            over lanes for ``torch.vmap``; None mostly.
     """
 
     def __init__(self) -> None:
@@ -47,22 +49,40 @@ class _Overrides:
     def recorder(self) -> Any:
         return getattr(self._local, "recorder", None)
 
-    def record(self, recorder: Any) -> None:
-        """Let a recorder see the operations of the current thread; None ends that."""
+    def record(self, recorder: Any) -> Any:
+        """Let a recorder see the operations of the current thread; None ends that.
+
+        Returns:
+            the recorder until now.
+        """
+        before = self.recorder
         self._local.recorder = recorder
         with self._lock:
-            self._recorders += 1 if recorder is not None else -1
-            if recorder is not None and self._recorders == 1:
+            was = self._recorders
+            self._recorders += (recorder is not None) - (before is not None)
+            if self._recorders and not was:
                 self._known_before = self.known
                 self.known = _RECORDING
-            elif not self._recorders and self.known is _RECORDING:
+            elif was and not self._recorders and self.known is _RECORDING:
                 self.known = self._known_before
+        return before
 
-    def values_asked(self, t: Tensor) -> None:
-        """Tell the recorder that Python wants to know a tensor's elements."""
+    def values_asked(self, t: Tensor, why: str = "") -> Any:
+        """Tell the recorder that Python wants to know a tensor's elements.
+
+        Args:
+            why: ``bool`` for a truth value, ``text`` for what is printed.
+
+        Returns:
+            that truth value or text, if the recorder knows it; else None.
+        """
         recorder = self.recorder
-        if recorder is not None:
-            recorder.values_asked(t)
+        return None if recorder is None else recorder.values_asked(t, why)
+
+    def custom(self, function: Any, args: Any) -> Any:
+        """What a recorder makes of a call of a user's Function; NotImplemented if nothing."""
+        recorder = self.recorder
+        return NotImplemented if recorder is None else recorder.custom(function, args)
 
     def refuse(self, what: str) -> None:
         """Tell the recorder of something that no graph can hold."""
@@ -122,6 +142,8 @@ def _callable(f: Callable[..., Any], out: bool) -> Callable[..., Any]:
                         continue
                     kwargs = _renamed(kwargs, known)
                     break
+            if kwargs.get("dtype").__class__ is type:
+                kwargs["dtype"] = PYTHON_TYPES.get(kwargs["dtype"], kwargs["dtype"])
             if "out" in kwargs and out:
                 return with_out(*args, **kwargs)
         return f(*args, **kwargs)

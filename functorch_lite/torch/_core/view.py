@@ -10,6 +10,7 @@ import numpy as np
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, attach, needs_grad, operation
 from functorch_lite.torch._core.op import formula
+from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import (
     Tensor,
     View,
@@ -89,13 +90,15 @@ class CopySlices(Node):
         inner: the node of the operation on the view.
         whole: size, stride and offset of the tensor.
         part: those of the view.
+        halves: whether one of the two is complex and the other, over the same memory, is not.
     """
 
-    __slots__ = ("inner", "part", "whole")
+    __slots__ = ("halves", "inner", "part", "whole")
 
     inner: Node | None
     part: Any
     whole: Any
+    halves: bool
 
     def backward(self, grads: list[Tensor | None]) -> Sequence[Tensor | None]:
         g = grads[0]
@@ -105,7 +108,10 @@ class CopySlices(Node):
         own = make(np.empty(0, g._np.dtype)).new_empty_strided(size, stride)
         own.copy_(g)
         at_size, at_stride, at = self.part
-        inside = own.as_strided(at_size, at_stride, at - offset)
+        if self.halves:
+            inside = _other_part(own, offset, self.part)
+        else:
+            inside = own.as_strided(at_size, at_stride, at - offset)
         if self.inner is None:
             inside.zero_()
             return [own]
@@ -119,6 +125,25 @@ class CopySlices(Node):
     def release(self) -> None:
         if self.inner is not None:
             self.inner.release()
+
+
+def _halved(size: Ints, stride: Ints, offset: int) -> tuple[Ints, Ints, int]:
+    """Where real and imaginary parts lie, in elements of half the size."""
+    return (*size, 2), (*(2 * s for s in stride), 1), 2 * offset
+
+
+def _other_part(own: Tensor, offset: int, part: Any) -> Tensor:
+    """A strided part of a complex tensor as real numbers, or the other way round."""
+    if own._np.dtype.kind == "c":
+        at_size, at_stride, at = part
+        return FUNCTIONS["view_as_real"](own).as_strided(at_size, at_stride, at - 2 * offset)
+    at_size, at_stride, at = _halved(*part)
+    return FUNCTIONS["view_as_complex"](own.as_strided(at_size, at_stride, at - offset))
+
+
+def is_halved(t: Tensor, base: Tensor) -> bool:
+    """Whether one of two tensors over the same memory is complex, the other not."""
+    return (t._np.dtype.kind == "c") != (base._np.dtype.kind == "c")
 
 
 def geometry(t: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
@@ -178,8 +203,16 @@ def remake_view(t: Tensor) -> Node | None:
     size, stride, offset = geometry(t)
     whole = geometry(base)
 
+    halved, from_complex = is_halved(t, base), base._np.dtype.kind == "c"
+
     def backward(g: Tensor) -> Tensor:
-        return as_strided_backward(g, whole, (size, stride, offset))
+        if not halved:
+            return as_strided_backward(g, whole, (size, stride, offset))
+        if from_complex:
+            found = as_strided_backward(g, _halved(*whole), (size, stride, offset))
+            return FUNCTIONS["view_as_complex"](found)
+        parts = FUNCTIONS["view_as_real"](g)
+        return as_strided_backward(parts, whole, _halved(size, stride, offset))
 
     node = formula("AsStridedBackward0", (base,), backward)
     node.metas.append((t._np.shape, t._np.dtype))
@@ -192,12 +225,13 @@ def as_strided_backward(g: Tensor, whole: Any, part: Any) -> Tensor:
     """The gradient of a tensor from that of any strided view of it; overlaps add up."""
     size, stride, offset = whole
     at_size, at_stride, at = part
-    storage = _reach(size, stride)
-    places = _places(at_size, at_stride, at - offset)
+    first = min(offset, at)
+    storage = _reach(size, stride) + offset - first
+    places = _places(at_size, at_stride, at - first)
     length = max(storage, int(places.max(initial=-1)) + 1)
     flat = g.new_zeros(length)
     flat = flat.index_add(0, make(places), g.reshape(-1))
-    own = _places(size, stride, 0)
+    own = _places(size, stride, offset - first)
     counts = np.bincount(own, minlength=length)
     if counts.max(initial=0) > 1:  # elements that are one in memory share its gradient
         flat = flat / make(np.maximum(counts, 1).astype(g._np.dtype))

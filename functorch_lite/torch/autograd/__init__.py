@@ -13,15 +13,15 @@ from functorch_lite.torch._core.grad_mode import (
 )
 from functorch_lite.torch._core.gradients import backward, grad
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch.autograd import anomaly, function, functional, graph
+from functorch_lite.torch.autograd import anomaly, forward_ad, function, functional, graph
 from functorch_lite.torch.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from functorch_lite.torch.autograd.function import Function
 from functorch_lite.torch.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "Function", "GradcheckError", "Variable", "anomaly", "backward", "detect_anomaly",
-    "enable_grad", "function", "functional", "grad", "gradcheck", "gradgradcheck", "graph",
-    "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "enable_grad", "forward_ad", "function", "functional", "grad", "gradcheck", "gradgradcheck",
+    "graph", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
 
 

@@ -243,11 +243,19 @@ class Function(metaclass=FunctionMeta):
 
         Source: ``torch.autograd.Function.apply``.
         """
-        if overrides.known:
-            overrides.refuse("torch.autograd.Function")
         apart = cls.setup_context is not Function.setup_context
+        if mode.transforms and not apart:
+            raise RuntimeError(
+                "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, "
+                "jacrev, ...), it must override the setup_context staticmethod. For more details, "
+                "please see https://pytorch.org/docs/main/notes/extending.func.html"
+            )
         if kwargs or apart:
             args = _bound(cls.forward, args, kwargs, not apart)
+        if overrides.known:
+            handled = overrides.custom(cls, args)
+            if handled is not NotImplemented:
+                return handled
         ctx = cls._ctx_class()
         places: list[int] = []
         needs = []

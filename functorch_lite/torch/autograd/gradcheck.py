@@ -16,7 +16,6 @@ from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.copying import zeros_like_of
-from functorch_lite.transforms.reverse import complex_error
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -60,7 +59,6 @@ def gradcheck(
 
     Raises:
         GradcheckError: the gradients are wrong.
-        GradientError: complex numbers would have to be differentiated.
         ValueError: there is nothing to check, or forward mode is asked for.
 
     Source: ``torch.autograd.gradcheck``.
@@ -75,7 +73,6 @@ def gradcheck(
         tensors = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         _check_inputs(tensors)
         outs = _outputs(func(*tensors))
-        _refuse_complex(outs)
         _check_outputs(func, tensors, outs, eps)
         _compare(func, tensors, outs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
         if check_undefined_grad:
@@ -102,10 +99,9 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
             "gradcheck expects at least one input tensor to require gradient, but none of them "
             "have requires_grad=True."
         )
-    _refuse_complex([t for _, t in found])
     for i, t in found:
         array = t._np
-        if array.dtype != np.float64:
+        if array.dtype not in (np.float64, np.complex128):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
                 "complex. This check will likely fail if all the inputs are not of double "
@@ -120,11 +116,6 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
                     "correctly. You should call .contiguous on the input before passing it to "
                     "gradcheck."
                 )
-
-
-def _refuse_complex(tensors: Sequence[Tensor]) -> None:
-    if any(t.dtype.is_complex for t in tensors):
-        raise complex_error("gradcheck")
 
 
 def _outputs(found: Any) -> list[Tensor]:
@@ -147,38 +138,50 @@ def _check_outputs(
 def _numerical(
     func: Callable[..., Any], inputs: Sequence[Any], t: Tensor, eps: float
 ) -> list[np.ndarray[Any, Any]]:
-    """Per output, central differences: rows are entries of the input, columns of the output."""
+    """Per output, central differences: rows are entries of the input, columns of the output.
+
+    Complex entries count as two, their real and their imaginary part.
+    """
     array = t._np
     rows: list[list[np.ndarray[Any, Any]]] = []
 
     def values() -> list[np.ndarray[Any, Any]]:
         with no_grad():
-            return [np.array(o._np).reshape(-1) for o in _outputs(func(*inputs)) if _inexact(o)]
+            return [_parts(o._np) for o in _outputs(func(*inputs)) if _inexact(o)]
 
-    def difference(place: Any) -> list[np.ndarray[Any, Any]]:
+    def difference(place: Any, step: complex) -> list[np.ndarray[Any, Any]]:
         before = array[place]
         try:
-            array[place] = before - eps
+            array[place] = before - step
             low = values()
-            array[place] = before + eps
+            array[place] = before + step
             high = values()
         finally:
             array[place] = before
         return [(b - a) / (2 * eps) for a, b in zip(low, high, strict=True)]
 
+    steps = (eps, 1j * eps) if array.dtype.kind == "c" else (eps,)
     for place in np.ndindex(array.shape):
-        rows.append(difference(place))
+        rows += [difference(place, step) for step in steps]
     count = len(values())
     return [np.array([r[j] for r in rows]) if rows else np.zeros((0, 0)) for j in range(count)]
+
+
+def _parts(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy of the entries in a row, complex ones as two."""
+    flat = np.array(array, order="C").reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
 
 
 def _analytical(out: Tensor, inputs: list[Tensor], dtypes_too: bool) -> list[np.ndarray[Any, Any]]:
     """Per input, its gradient for each entry of an output, as columns."""
     shape, dtype = out._np.shape, out._np.dtype
-    found = [np.zeros((t._np.size, out._np.size), t._np.dtype) for t in inputs]
-    for k in range(out._np.size):
-        ct = np.zeros(out._np.size, dtype)
+    count = _parts(out._np).size
+    found = [np.zeros((_parts(t._np).size, count), _parts(t._np).dtype) for t in inputs]
+    for k in range(count):
+        ct = np.zeros(count, _parts(out._np).dtype)
         ct[k] = 1
+        ct = ct.view(dtype)
         grads = grad(out, inputs, make(ct.reshape(shape)), retain_graph=True, allow_unused=True)
         for t, g, jacobian in zip(inputs, grads, found, strict=True):
             if g is None:
@@ -187,7 +190,8 @@ def _analytical(out: Tensor, inputs: list[Tensor], dtypes_too: bool) -> list[np.
                 raise GradcheckError("Backward: incorrect gradient size")
             if dtypes_too and g._np.dtype != t._np.dtype:
                 raise GradcheckError("Backward: incorrect gradient type")
-            jacobian[:, k] = g._np.reshape(-1)
+            whole = g._np.astype(t._np.dtype) if t._np.dtype.kind == "c" else g._np
+            jacobian[:, k] = _parts(whole)
     return found
 
 

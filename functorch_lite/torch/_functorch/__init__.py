@@ -1,0 +1,1 @@
+"""How ``torch.func`` works, with the module names that PyTorch gives it."""

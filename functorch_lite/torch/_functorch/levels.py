@@ -1,0 +1,191 @@
+"""One function that is differentiated: its inputs, and what of its results is still in a graph.
+
+All transforms record on the same tape. A transform gives its function inputs of its own, so that
+their gradients are asked for by these alone, and takes from the results the part of the graph that
+nothing around the transform has to do with.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from functorch_lite.torch._core import engine
+from functorch_lite.torch._core.grad_mode import mode
+from functorch_lite.torch._core.gradients import _roots
+from functorch_lite.torch._core.node import (
+    LAST,
+    AccumulateGrad,
+    Node,
+    _numbers,
+    accumulator,
+    attach,
+    edge_of,
+    needs_grad,
+)
+from functorch_lite.torch._core.op import formula
+from functorch_lite.torch._core.public import overrides
+from functorch_lite.torch._core.tensor import Tensor, make, share, zeros_for
+
+__all__ = ["DualBackward0", "Level", "is_over", "ones_of", "outside_of_compile", "zeros_like"]
+
+
+def outside_of_compile(name: str) -> None:
+    """Let ``torch.compile`` leave a transform to an eager call."""
+    if overrides.known:
+        overrides.refuse(f"torch.func.{name}")
+
+
+def zeros_like(t: Tensor) -> Tensor:
+    """Zeros of a tensor's sizes and dtype."""
+    return _mapped(make(zeros_for(t._np, t._np.shape)))
+
+
+def ones_of(t: Tensor) -> Tensor:
+    """Ones of a tensor's sizes and dtype."""
+    return _mapped(make(np.ones(t._np.shape, t._np.dtype)))
+
+
+def _mapped(t: Tensor) -> Tensor:
+    """A new tensor as operations inside of ``vmap`` have them."""
+    if overrides.known and overrides.recorder is not None:
+        overrides.recorder.convert(t)
+    return t
+
+
+def _is_input(node: Node) -> bool:
+    """Whether a node is the end of the graph at an input of a function."""
+    return isinstance(node, AccumulateGrad) and "_level" in node.variable.__dict__
+
+
+def is_over(node: Node) -> bool:
+    """Whether a node is an input of a function that nobody differentiates any more."""
+    if not _is_input(node):
+        return False
+    level: Level | None = node.variable.__dict__["_level"]()  # type: ignore[attr-defined]
+    return level is None or not level.active
+
+
+class DualBackward0(Node):
+    """The node of a tensor with a tangent; its operand is the tensor without.
+
+    Attributes:
+        tangent: the tangent.
+        level: the object that stands for the level it belongs to.
+    """
+
+    __slots__ = ("level", "tangent")
+
+    level: object
+    tangent: Tensor
+
+    def backward(self, grads: list[Tensor | None]) -> list[Tensor | None]:
+        return grads
+
+
+class Level:
+    """The context in which a function is differentiated; it may be entered again.
+
+    Attributes:
+        recorded: whether the code around it records.
+        spans: numbers of nodes between which it was current.
+    """
+
+    def __init__(self) -> None:
+        self.recorded = mode.enabled
+        self.spans: list[tuple[float, float]] = []
+        self._own: set[Node] = set()
+        self._before: list[tuple[bool, bool, int]] = []
+
+    def __enter__(self) -> Level:
+        self._before.append((mode.enabled, mode.inference, len(self.spans)))
+        self.recorded = mode.enabled
+        mode.enabled, mode.inference = True, False
+        mode.transforms += 1
+        self.spans.append((next(_numbers), LAST))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled, mode.inference, place = self._before.pop()
+        self.spans[place] = (self.spans[place][0], next(_numbers))
+        if place and place == len(self.spans) - 1:
+            self.spans.pop()  # what a derivative returned belongs to the code around
+        mode.transforms -= 1
+
+    # ---------------------------------------------------------------------------- in and out
+    def input(self, t: Any) -> Tensor:
+        """A tensor that the function may be differentiated by."""
+        if not isinstance(t, Tensor):
+            raise ValueError(f"Thing passed to transform API must be Tensor, got {type(t)}")
+        if t._np.dtype.kind not in "fcV":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        out = share(t, t._np, t._offset)
+        if self.recorded and needs_grad(t):
+            return attach(out, formula("AliasBackward0", (t,), _same))
+        return self._leaf(out)
+
+    def dummy(self, like: Tensor) -> Tensor:
+        """A cotangent that gradients may be differentiated by: no zeros, which some rules test."""
+        return self._leaf(ones_of(like))
+
+    def _leaf(self, t: Tensor) -> Tensor:
+        t._rg = True
+        self._own.add(accumulator(t))
+        t.__dict__["_level"] = weakref.ref(self)  # it holds the tensor
+        return t
+
+    @property
+    def active(self) -> bool:
+        """Whether its function, or a derivative of it, runs."""
+        return bool(self._before)
+
+    def output(self, t: Any) -> Tensor:
+        """A result, outside of the graph if that leads to nothing outside of the function."""
+        if not isinstance(t, Tensor):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(t)}")
+        if not needs_grad(t) or self.leads_out([t]):
+            return t
+        return share(t, t._np, t._offset)
+
+    def leads_out(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether tensors depend on what requires a gradient outside of the function."""
+        if not self.recorded:
+            return False
+        stack = [edge[0] for t in tensors if (edge := edge_of(t)) is not None]
+        seen = set(stack)
+        while stack:
+            node = stack.pop()
+            if node in self._own or is_over(node):
+                continue
+            made_here = any(begin < node.number < end for begin, end in self.spans)
+            if not made_here and node.__class__ is not DualBackward0:
+                return True
+            for edge in node.edges:
+                if edge is not None and edge[0] not in seen:
+                    seen.add(edge[0])
+                    stack.append(edge[0])
+        return False
+
+    # ------------------------------------------------------------------------------ gradients
+    def pull(
+        self, outputs: Sequence[Tensor], cotangents: Sequence[Any], edges: Sequence[Any],
+        create: bool, keep: bool = True,
+    ) -> list[Tensor | None]:  # fmt: skip
+        """The gradients at some edges, None where there is none.
+
+        Args:
+            create: whether they can be differentiated in turn.
+            keep: whether the graph remains.
+        """
+        chosen = [(t, g) for t, g in zip(outputs, cotangents, strict=True) if needs_grad(t)]
+        if not chosen:
+            return [None] * len(edges)
+        roots = _roots([t for t, _ in chosen], [g for _, g in chosen])
+        return engine.run(roots, keep, create, edges)
+
+
+def _same(g: Tensor) -> Tensor:
+    return g
