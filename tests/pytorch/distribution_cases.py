@@ -131,3 +131,66 @@ CASES = {
 # Families whose samples move with a parameter by implicit differentiation: PyTorch's derivative is
 # an approximation good to three digits.
 IMPLICIT = {"Beta", "Chi2", "Dirichlet", "Gamma", "StudentT"}
+
+_DEGREES = array(2.5, 1.0, 5.0)
+_TRIL = array([1.2, 0.0, 0.0], [0.4, 0.8, 0.0], [-0.3, 0.2, 0.9])
+_MATRIX = array([2.0, 0.3, 0.1], [0.3, 0.9, -0.2], [0.1, -0.2, 1.4])
+_CORRELATED = array([1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, -0.6, 0.8])
+
+
+def _symmetric(a):
+    return (a + a.mT) / 2
+
+
+CASES |= {
+    "ContinuousBernoulli": (
+        lambda T, p: T.distributions.ContinuousBernoulli(p), (array(0.2, 0.4995, 0.9),), _UNIT
+    ),
+    "ContinuousBernoulli-logits": (
+        lambda T, x: T.distributions.ContinuousBernoulli(logits=x, lims=(0.4, 0.6)),
+        (_LOGITS,), _UNIT,
+    ),
+    "FisherSnedecor": (_two("FisherSnedecor"), (_DEGREES, array([6.0], [3.0])), _POSITIVE),
+    "GeneralizedPareto": (
+        lambda T, m, s, c: T.distributions.GeneralizedPareto(m, s, c),
+        (_LOC, _SCALE, array(0.4, 0.0, -0.3)), array([0.5, 0.4, 2.5], [1.1, 0.3, 2.0]),
+    ),
+    "InverseGamma": (
+        _two("InverseGamma"), (array([0.5, 1.5, 2.5], [3.0, 0.8, 2.2]), _SCALE), _POSITIVE
+    ),
+    "Kumaraswamy": (_two("Kumaraswamy"), (_POSITIVE, _SCALE), _UNIT),
+    "LKJCholesky": (
+        lambda T, c: T.distributions.LKJCholesky(3, c), (array(0.5, 1.0, 3.0),), _CORRELATED
+    ),
+    "LowRankMultivariateNormal": (
+        lambda T, m, w, d: T.distributions.LowRankMultivariateNormal(m, w, d),
+        (array([0.3, 1.0, -0.5], [0.0, 0.2, 0.1]), array([0.5, 1.0], [-0.2, 0.3], [0.7, 0.0]),
+         _SCALE), _REALS,
+    ),
+    "LowRankMultivariateNormal-batch": (
+        lambda T, m, w, d: T.distributions.LowRankMultivariateNormal(m, w, d),
+        (array(0.3, 1.0, -0.5), array([[0.5], [-0.2], [0.7]], [[0.1], [1.2], [0.4]]), _SCALE),
+        _REALS,
+    ),
+    "NegativeBinomial": (_two("NegativeBinomial"), (array([2.5], [4.0]), _CHANCES), _COUNTS),
+    "NegativeBinomial-logits": (
+        lambda T, n, x: T.distributions.NegativeBinomial(n, logits=x),
+        (array(1.0, 3.0, 0.4), _LOGITS), _COUNTS,
+    ),
+    "Pareto": (_two("Pareto"), (array([0.3], [0.2]), _DEGREES), array([0.5, 0.4, 2.5], [1, 2, 3])),
+    "VonMises": (_two("VonMises"), (_LOC, array(0.3, 2.0, 9.0)), _REALS),
+    "Weibull": (_two("Weibull"), (_SCALE, array([2.0], [1.5])), _POSITIVE),
+    "Wishart": (
+        lambda T, n, a: T.distributions.Wishart(n, _symmetric(a)),
+        (np.array(4.5, F32), _MATRIX), _MATRIX,
+    ),
+    "Wishart-tril": (
+        lambda T, n, f: T.distributions.Wishart(n, scale_tril=f.tril()),
+        (array(3.5, 6.0), _TRIL), _MATRIX,
+    ),
+    "Wishart-precision": (
+        lambda T, n, a: T.distributions.Wishart(n, precision_matrix=_symmetric(a)),
+        (array(5.5), _MATRIX), np.stack([_MATRIX]),
+    ),
+}  # fmt: skip
+IMPLICIT |= {"FisherSnedecor", "InverseGamma", "Wishart", "Wishart-precision", "Wishart-tril"}

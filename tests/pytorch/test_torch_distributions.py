@@ -31,7 +31,8 @@ def test_samples_are_those_of_the_stream(name):
     compare(question, *CASES[name][1], names=False, strides=False, rtol=3e-6)
 
 
-@pytest.mark.parametrize("name", NAMES)
+# PyTorch writes to what its gradient of Wishart's samples needs, and so has none.
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("Wishart")])
 def test_samples_have_gradients(name):
     def question(T, *params):
         T.manual_seed(4)
@@ -64,7 +65,8 @@ def test_moments(name, property):
 @pytest.mark.parametrize("name", NAMES)
 def test_distribution_functions(name):
     # Gamma's has no derivative by the shape, here or there.
-    asked(lambda d, value: d.cdf(value), name, double=False, grads=name not in ("Chi2", "Gamma"))
+    grads = name not in ("Chi2", "Gamma", "InverseGamma")
+    asked(lambda d, value: d.cdf(value), name, double=False, grads=grads)
     make, params, value = CASES[name]
     shares = np.array([[0.2, 0.5, 0.7], [0.4, 0.1, 0.9]], np.float32)
     compare(
@@ -136,6 +138,7 @@ def test_values_outside_are_named(name):
         )  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Singular sample:UserWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_copies_draw_the_same(name):
     make, params, _ = CASES[name]

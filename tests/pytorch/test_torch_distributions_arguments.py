@@ -304,13 +304,13 @@ from torch.distributions.transforms import ExpTransform
 from torch.distributions.utils import broadcast_all
 d = pickle.loads(pickle.dumps([LogNormal(torch.zeros(2), 1.0), Categorical(torch.ones(3))]))
 print(d, *[pickle.loads(pickle.dumps(x)) for x in (ExpTransform().inv, constraints.simplex)])
-torch.distributions.Wishart
+torch.distributions.Wishard
 """
     code = f"import functorch_lite.torch as T; T.install()\n{text}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     shown = "[LogNormal(), Categorical(probs: torch.Size([3]))]"
     assert done.stdout == f"{shown} _InverseTransform(ExpTransform()) Simplex()\n"
-    assert "has no attribute 'Wishart'" in done.stderr
+    assert "has no attribute 'Wishard'" in done.stderr
 
 
 def test_samples_take_any_dtype_of_a_tensor():

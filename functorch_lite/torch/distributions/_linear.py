@@ -15,20 +15,13 @@ from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import make
 from functorch_lite.torch._ops.creation import eye
+from functorch_lite.torch._ops.linalg_checks import LinAlgError
 from functorch_lite.torch.distributions._tensor import Tensor
 
 __all__ = [
-    "LinAlgError", "cholesky", "inverse_of_product", "is_positive_definite", "solve_triangular",
+    "LinAlgError", "cholesky", "inverse_of_product", "is_positive_definite", "log_abs_det",
+    "solve_triangular",
 ]  # fmt: skip
-
-
-class LinAlgError(RuntimeError):
-    """A matrix has no factor of the kind asked for.
-
-    Source: ``torch.linalg.LinAlgError``.
-    """
-
-    __module__ = "torch.linalg"
 
 
 def cholesky(a: Tensor) -> Tensor:
@@ -123,3 +116,33 @@ def inverse_of_product(factor: Tensor) -> Tensor:
     """The inverse of L L^T for a lower triangular L ``[..., n, n]``."""
     inverse = solve_triangular(factor, eye(factor.shape[-1], dtype=factor.dtype), upper=False)
     return inverse.mT @ inverse
+
+
+def log_abs_det(a: Tensor) -> Tensor:
+    """The logarithm of the determinant's absolute value.
+
+    Args:
+        a: ``[..., n, n]``.
+    """
+    if overrides.known:
+        overrides.values_asked(a)
+    out = make(np.asarray(np.linalg.slogdet(a._np)[1]))
+    if wants_grad((a,)):
+        keep_result(out, keep("LinalgSlogdetBackward0", (a,), (a,), _log_abs_det_rule))
+    return out
+
+
+def _log_abs_det_rule(g: Tensor, a: Tensor, _: Tensor) -> Tensor:
+    return g[..., None, None] * _inverse(a).mT
+
+
+def _inverse(a: Tensor) -> Tensor:
+    """The inverse of a matrix ``[..., n, n]``."""
+    out = make(np.linalg.inv(a._np))
+    if wants_grad((a,)):
+
+        def rule(g: Tensor, x: Tensor) -> Tensor:
+            return -(x.mT @ g @ x.mT)
+
+        keep_result(out, keep("LinalgInvExBackward0", (a,), (), rule))
+    return out
