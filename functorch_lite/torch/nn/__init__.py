@@ -3,9 +3,21 @@
 Source: ``torch.nn``.
 """
 
-from functorch_lite.torch.nn import functional, init, modules, parameter, utils
-from functorch_lite.torch.nn._functional import in_torch
+from functorch_lite.torch.nn import (
+    attention,
+    common_types,
+    functional,
+    grad,
+    init,
+    modules,
+    parallel,
+    parameter,
+    utils,
+)
+from functorch_lite.torch.nn._factory import factory_kwargs
+from functorch_lite.torch.nn._functional import in_torch, losses_in_torch, native, short_time
 from functorch_lite.torch.nn.modules import *  # noqa: F403  (the list of names is there)
+from functorch_lite.torch.nn.parallel import DataParallel
 from functorch_lite.torch.nn.parameter import (
     Buffer,
     Parameter,
@@ -14,6 +26,8 @@ from functorch_lite.torch.nn.parameter import (
 )
 
 __all__ = [
-    "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "functional",
-    "in_torch", "init", "modules", "parameter", "utils", *modules.__all__,
+    "Buffer", "DataParallel", "Parameter", "UninitializedBuffer", "UninitializedParameter",
+    "attention", "common_types", "factory_kwargs", "functional", "grad", "in_torch", "init",
+    "losses_in_torch", "modules", "native", "parallel", "parameter", "short_time", "utils",
+    *modules.__all__,
 ]  # fmt: skip

@@ -69,6 +69,7 @@ from functorch_lite.torch.nn._functional.linear import (
     linear,
     one_hot,
 )
+from functorch_lite.torch.nn._functional.linear_loss import linear_cross_entropy
 from functorch_lite.torch.nn._functional.losses import (
     gaussian_nll_loss,
     huber_loss,
@@ -89,6 +90,8 @@ from functorch_lite.torch.nn._functional.margin_losses import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from functorch_lite.torch.nn._functional.more_names import WITH_INDICES as _WITH_INDICES
+from functorch_lite.torch.nn._functional.more_names import conv_tbc
 from functorch_lite.torch.nn._functional.multi_head import multi_head_attention_forward
 from functorch_lite.torch.nn._functional.normalization import (
     batch_norm,
@@ -117,27 +120,27 @@ from functorch_lite.torch.nn._functional.resizing import (
     upsample_bilinear,
     upsample_nearest,
 )
+from functorch_lite.torch.nn._functional.sequence_losses import ctc_loss
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "affine_grid", "alpha_dropout", "avg_pool1d",
     "avg_pool2d", "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "channel_shuffle", "conv1d", "conv2d", "conv3d",
+    "binary_cross_entropy_with_logits", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_tbc",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss",
-    "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "dropout3d",
-    "embedding", "embedding_bag", "feature_alpha_dropout", "fold", "fractional_max_pool2d",
-    "fractional_max_pool3d", "gaussian_nll_loss", "grid_sample", "group_norm", "gumbel_softmax",
-    "hinge_embedding_loss", "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss",
-    "layer_norm", "linear",
+    "cosine_similarity", "cross_entropy", "ctc_loss", "dropout", "dropout1d", "dropout2d",
+    "dropout3d", "embedding", "embedding_bag", "feature_alpha_dropout", "fold",
+    "fractional_max_pool2d", "fractional_max_pool3d", "gaussian_nll_loss", "grid_sample",
+    "group_norm", "gumbel_softmax", "hinge_embedding_loss", "huber_loss", "instance_norm",
+    "interpolate", "kl_div", "l1_loss", "layer_norm", "linear", "linear_cross_entropy",
     "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lp_pool3d",
-    "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
-    "max_unpool2d", "max_unpool3d", "mse_loss", "multi_head_attention_forward",
-    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
-    "normalize", "one_hot", "pad", "pairwise_distance", "pdist", "pixel_shuffle",
-    "pixel_unshuffle", "poisson_nll_loss", "rms_norm", "scaled_dot_product_attention",
-    "smooth_l1_loss", "soft_margin_loss", "softmax", "softmin", "triplet_margin_loss",
-    "triplet_margin_with_distance_loss", "unfold", "upsample", "upsample_bilinear",
-    "upsample_nearest",
+    "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d",
+    "max_unpool3d", "mse_loss", "multi_head_attention_forward", "multi_margin_loss",
+    "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize", "one_hot",
+    "pad", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss",
+    "rms_norm", "scaled_dot_product_attention", "smooth_l1_loss", "soft_margin_loss", "softmax",
+    "softmin", "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
+    "upsample_bilinear", "upsample_nearest",
 ]  # fmt: skip
 
 
@@ -199,5 +202,6 @@ def gumbel_softmax(
 
 
 # Classes that override operations see calls of these, too.
-for _name, _f in {**_ACTIVATIONS, **{n: globals()[n] for n in __all__}}.items():
+_named = {n: globals()[n] for n in __all__}
+for _name, _f in {**_ACTIVATIONS, **_WITH_INDICES, **_named}.items():
     globals()[_name] = _public(_name, function=False, methods=False)(_f)

@@ -97,7 +97,11 @@ def _asked(cls: type, func: Any, types: Any, args: Any = (), kwargs: Any = None)
     """Refuse all operations but those of ``Module.to``."""
     if func.__name__ in _ALLOWED:
         with DisableTorchFunctionSubclass():
-            return func(*args, **(kwargs or {}))
+            found = func(*args, **(kwargs or {}))
+        # A cast is another tensor; buffers keep their class, parameters lose it, as in PyTorch.
+        if type(found) is Tensor and cls is UninitializedBuffer:
+            return make_subclass(cls, found, False)
+        return found
     raise ValueError(
         f"Attempted to use an uninitialized parameter in {func.__name__}. This error happens when "
         "you are using a `LazyModule` or explicitly manipulating "

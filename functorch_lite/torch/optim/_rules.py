@@ -159,11 +159,19 @@ class RuleOptimizer(Optimizer):
                 params.append(p)
                 grads.append(grad)
                 states.append(state)
+        self._step_on(group, None, params, grads, states)
+
+    def _step_on(
+        self, group: dict[str, Any], settings: dict[str, Any] | None, params: list[Any],
+        grads: list[Any], states: list[dict[str, Any]],
+    ) -> None:  # fmt: skip
+        """The step of a group's parameters that have gradients."""
         if group.get("capturable"):
             self._refuse_capturable(params)
-        if not self._unscale(fused, grads) or not params:
+        if not self._unscale(group.get("fused"), grads) or not params:
             return
-        settings = self._settings(group)
+        if settings is None:
+            settings = self._settings(group)
         if group.get("differentiable"):
             if group.get("foreach"):
                 raise AssertionError("_foreach ops don't support autograd")

@@ -7,9 +7,10 @@ from typing import Any
 from functorch_lite.optim import RULES
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["Adadelta"]
+__all__ = ["Adadelta", "adadelta"]
 
 
 class Adadelta(RuleOptimizer):
@@ -63,3 +64,11 @@ class Adadelta(RuleOptimizer):
 
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return "square_avg", "acc_delta"
+
+
+adadelta = form(
+    Adadelta, "adadelta",
+    {"square_avgs": "square_avg", "acc_deltas": "acc_delta", "state_steps": "step"},
+    "capturable foreach differentiable has_complex",
+    "lr rho eps weight_decay maximize",
+)  # fmt: skip

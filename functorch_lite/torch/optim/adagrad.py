@@ -9,9 +9,10 @@ from functorch_lite.torch._core.layout import preserve_format
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 class Adagrad(RuleOptimizer):
@@ -87,3 +88,10 @@ class Adagrad(RuleOptimizer):
         value = complex(value, value) if p.is_complex() else value
         made: Tensor = FUNCTIONS["full_like"](p, value, memory_format=preserve_format)
         return made
+
+
+adagrad = form(
+    Adagrad, "adagrad", {"state_sums": "sum", "state_steps": "step"},
+    "fused grad_scale found_inf has_sparse_grad foreach differentiable has_complex",
+    "lr weight_decay lr_decay eps maximize",
+)  # fmt: skip

@@ -7,9 +7,10 @@ from typing import Any
 from functorch_lite.optim import RULES
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_betas, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 class Adam(RuleOptimizer):
@@ -107,3 +108,18 @@ def _check_foreach(name: str, foreach: Any, capturable: Any) -> None:
 
 def _scalar(x: Any) -> Any:
     return x.squeeze() if isinstance(x, Tensor) and x.dim() != 0 else x
+
+
+LISTS = {
+    "exp_avgs": "exp_avg", "exp_avg_sqs": "exp_avg_sq", "max_exp_avg_sqs": "max_exp_avg_sq",
+    "state_steps": "step",
+}  # fmt: skip
+"""The lists of ``adam`` and ``adamw``, as the state has them."""
+
+
+adam = form(
+    Adam, "adam", LISTS,
+    "foreach capturable differentiable fused grad_scale found_inf has_complex "
+    "decoupled_weight_decay",
+    "amsgrad beta1 beta2 lr weight_decay eps maximize",
+)  # fmt: skip

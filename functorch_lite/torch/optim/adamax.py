@@ -7,9 +7,10 @@ from typing import Any
 from functorch_lite.optim import RULES
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_betas, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["Adamax"]
+__all__ = ["Adamax", "adamax"]
 
 
 class Adamax(RuleOptimizer):
@@ -62,3 +63,10 @@ class Adamax(RuleOptimizer):
 
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return "exp_avg", "exp_inf"
+
+
+adamax = form(
+    Adamax, "adamax", {"exp_avgs": "exp_avg", "exp_infs": "exp_inf", "state_steps": "step"},
+    "foreach maximize differentiable capturable has_complex",
+    "eps beta1 beta2 lr weight_decay",
+)  # fmt: skip

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch.optim.adam import Adam
+from functorch_lite.torch.optim._forms import form
+from functorch_lite.torch.optim.adam import LISTS, Adam
 
-__all__ = ["AdamW"]
+__all__ = ["AdamW", "adamw"]
 
 
 class AdamW(Adam):
@@ -60,3 +61,10 @@ class AdamW(Adam):
         # State dicts from before the setting existed do not say so.
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True
+
+
+adamw = form(
+    AdamW, "adamw", LISTS,
+    "foreach capturable differentiable fused grad_scale found_inf has_complex",
+    "amsgrad beta1 beta2 lr weight_decay eps maximize",
+)  # fmt: skip

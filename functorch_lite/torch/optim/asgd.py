@@ -9,9 +9,10 @@ from functorch_lite.optim import RULES
 from functorch_lite.torch._core.dtypes import float64
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_lr, number
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer, scalar_dtype
 
-__all__ = ["ASGD"]
+__all__ = ["ASGD", "asgd"]
 
 
 class ASGD(RuleOptimizer):
@@ -84,3 +85,11 @@ def _scalars(step: Any, s: Any) -> Any:
         return found
     rates = {key: found[key].astype("float32").astype("float64") for key in ("eta", "mu")}
     return {**found, **rates}
+
+
+asgd = form(
+    ASGD, "asgd", {"axs": "ax", "mus": "mu", "etas": "eta", "state_steps": "step"},
+    "foreach maximize differentiable capturable has_complex",
+    "lambd lr t0 alpha weight_decay",
+    more=lambda given, states: {"rounded": scalar_dtype() is not float64},
+)  # fmt: skip

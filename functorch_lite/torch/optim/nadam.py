@@ -10,9 +10,10 @@ from functorch_lite.optim import RULES
 from functorch_lite.torch._core.dtypes import float64
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_betas, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["NAdam"]
+__all__ = ["NAdam", "nadam"]
 
 
 class NAdam(RuleOptimizer):
@@ -97,3 +98,15 @@ def _rounded(step: Any, s: Any) -> Any:
     kept = (s["mu_product"].astype("float32") * momentum.astype("float32")).astype("float64")
     before = kept / fnp.where(momentum == 0, 1.0, momentum)
     return {**_exact(step, {**s, "mu_product": before}), "mu_product": kept}
+
+
+nadam = form(
+    NAdam, "nadam",
+    {"exp_avgs": "exp_avg", "exp_avg_sqs": "exp_avg_sq",
+     "mu_products": "mu_product", "state_steps": "step"},
+    "decoupled_weight_decay foreach capturable differentiable has_complex maximize",
+    "beta1 beta2 lr weight_decay momentum_decay eps",
+    more=lambda given, states: {
+        "rounded": any(state["mu_product"].dtype is not float64 for state in states)
+    },
+)  # fmt: skip

@@ -7,9 +7,10 @@ from typing import Any
 from functorch_lite.optim import RULES
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_betas, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["RAdam"]
+__all__ = ["RAdam", "radam"]
 
 
 class RAdam(RuleOptimizer):
@@ -66,3 +67,10 @@ class RAdam(RuleOptimizer):
 
     def _slot_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
         return "exp_avg", "exp_avg_sq"
+
+
+radam = form(
+    RAdam, "radam", {"exp_avgs": "exp_avg", "exp_avg_sqs": "exp_avg_sq", "state_steps": "step"},
+    "decoupled_weight_decay foreach differentiable capturable has_complex maximize",
+    "beta1 beta2 lr weight_decay eps",
+)  # fmt: skip

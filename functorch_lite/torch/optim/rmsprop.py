@@ -7,9 +7,10 @@ from typing import Any
 from functorch_lite.optim import RULES
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "rmsprop"]
 
 
 class RMSprop(RuleOptimizer):
@@ -71,3 +72,14 @@ class RMSprop(RuleOptimizer):
         momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
         centre = ("grad_avg",) if group["centered"] else ()
         return ("square_avg", *momentum, *centre)
+
+
+rmsprop = form(
+    RMSprop, "rmsprop",
+    {
+        "square_avgs": "square_avg", "grad_avgs": "grad_avg",
+        "momentum_buffer_list": "momentum_buffer", "state_steps": "step",
+    },
+    "foreach maximize differentiable capturable has_complex",
+    "lr alpha eps weight_decay momentum centered",
+)  # fmt: skip

@@ -8,9 +8,10 @@ from functorch_lite.optim import RULES
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import check_lr, number
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["Rprop"]
+__all__ = ["Rprop", "rprop"]
 
 
 class Rprop(RuleOptimizer):
@@ -73,3 +74,11 @@ class Rprop(RuleOptimizer):
         value = complex(lr, lr) if p.is_complex() else lr
         made: Tensor = FUNCTIONS["full_like"](p.grad.detach(), value)
         return made
+
+
+rprop = form(
+    Rprop, "rprop", {"prevs": "prev", "step_sizes": "step_size", "state_steps": "step"},
+    "foreach capturable maximize differentiable has_complex",
+    "step_size_min step_size_max etaminus etaplus",
+    more=lambda given, states: {"eta_minus": given["etaminus"], "eta_plus": given["etaplus"]},
+)  # fmt: skip

@@ -9,9 +9,10 @@ from functorch_lite.torch._core.layout import preserve_format
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._checks import at_least_zero, check_lr
+from functorch_lite.torch.optim._forms import form
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 class SGD(RuleOptimizer):
@@ -84,7 +85,15 @@ class SGD(RuleOptimizer):
         # A velocity is all that tells whether there was a step before.
         if group["momentum"] == 0 or state.get("momentum_buffer") is not None:
             return 2.0
+        like = p if p.grad is None else p.grad
         state["momentum_buffer"] = FUNCTIONS["zeros_like"](
-            p.grad.detach(), memory_format=preserve_format
+            like.detach(), memory_format=preserve_format
         )
         return 1.0
+
+
+sgd = form(
+    SGD, "sgd", {"momentum_buffer_list": "momentum_buffer"},
+    "has_sparse_grad foreach fused grad_scale found_inf",
+    "weight_decay momentum lr dampening nesterov maximize",
+)  # fmt: skip

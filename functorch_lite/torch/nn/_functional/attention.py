@@ -85,6 +85,9 @@ def _by_steps(
             )
         length, other = query._np.shape[-2], key._np.shape[-2]
         mask = make(np.tri(length, other, dtype=bool))
+    dtype = query.dtype
+    if dtype.itemsize == 2:
+        query, key, value = query.float(), key.float(), value.float()
     root = math.sqrt(abs(scale))
     first = query * (root if scale >= 0 else -root)
     scores = first @ (key.transpose(-2, -1) * root)
@@ -99,4 +102,4 @@ def _by_steps(
             weights = weights.masked_fill(make(np.broadcast_to(blind, weights._np.shape)), 0)
     if p > 0:
         weights = dropout(weights, p)
-    return weights @ value
+    return (weights @ value).to(dtype)

@@ -137,12 +137,13 @@ class _NllRule:
         chosen, factors = _factors(target._np, w, self.dtype, self.shape[axis], self.ignore)
         if self.reduction == "mean":
             total = factors.sum()
-            factors = factors / (total if total else 1)
+            factors = factors / np.where(total == 0, 1, total).astype(self.dtype)
         at = np.expand_dims(chosen, axis)
         if is_symbol(at):
             ranks = [-1 if i == axis else 1 for i in range(len(self.shape))]
             spots = np.arange(self.shape[axis]).reshape(ranks)
-            return make(np.where(spots == at, np.expand_dims(-factors * g._np, axis), 0))
+            multiples = make(np.where(spots == at, np.expand_dims(-factors, axis), 0))
+            return multiples * (g.unsqueeze(axis) if self.reduction == "none" else g)
         if not mode.enabled:
             found = np.zeros(self.shape, self.dtype)
             np.put_along_axis(found, at, np.expand_dims(-factors * g._np, axis), axis)

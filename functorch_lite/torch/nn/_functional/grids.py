@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.core.array import Array
 from functorch_lite.nn.grids import sampled
+from functorch_lite.ops.families import HALF_CHARS
 from functorch_lite.torch._core.op import Composite
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.matrix_products import unsafe_view
@@ -78,7 +80,14 @@ def _line(n: int, corners: bool, dtype: Any) -> Any:
     return (ends if corners else ends * (n - 1) / n).astype(dtype)
 
 
-GRIDS = {n: Composite(f"GridSampler{n}DBackward0", sampled) for n in (2, 3)}
+def _sampled(x: Array, grid: Array, **params: Any) -> Array:
+    """Half precision in single precision, rounded once."""
+    if x.dtype.char not in HALF_CHARS:
+        return sampled(x, grid, **params)
+    return sampled(x.astype(np.float32), grid.astype(np.float32), **params).astype(x.dtype)
+
+
+GRIDS = {n: Composite(f"GridSampler{n}DBackward0", _sampled) for n in (2, 3)}
 
 
 def grid_sample(

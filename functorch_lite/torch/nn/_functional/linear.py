@@ -9,14 +9,14 @@ import numpy as np
 from functorch_lite.core.trace import state
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.op import formula
+from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.added_products import ADDMM, addmm
 from functorch_lite.torch._ops.bilinear import bilinear as bilinear_node
 from functorch_lite.torch._ops.bilinear import product
 from functorch_lite.torch._ops.einsum import einsum
+from functorch_lite.torch._ops.index_embedding import check_positions, embedding_renorm_, one_hot
 from functorch_lite.torch._ops.index_embedding import embedding as rows_at
-from functorch_lite.torch._ops.index_embedding import embedding_renorm_, one_hot
 from functorch_lite.torch._ops.matrix_products import matmul, mm, unsafe_view
 
 __all__ = ["bilinear", "embedding", "embedding_bag", "linear", "one_hot"]
@@ -142,7 +142,7 @@ def embedding(
         if not -count <= padding_idx < count:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding = padding_idx % count
-    if sparse:
+    if sparse and wants_grad((weight,)):
         raise NotImplementedError("embedding(): gradients in sparse layout are not supported")
     if max_norm is not None:
         embedding_renorm_(weight.detach(), input, max_norm, norm_type)
@@ -180,7 +180,8 @@ def embedding_bag(
         )
     starts = _bag_starts(input, offsets, include_last_offset)
     _check_bags(mode, weight, per_sample_weights, scale_grad_by_freq, sparse, padding_idx)
-    # Of rows after the end of the last bag nobody hears.
+    # Rows after the end of the last bag count nowhere; PyTorch's numbers for them depend on the
+    # dtype and on memory that nobody has written to.
     line = input.reshape(-1)[: int(starts[-1])]
     _check_classes(line._np, weight._np.shape[0])
     rows: Any = embedding(line, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
@@ -195,9 +196,12 @@ def embedding_bag(
         if factors is not None:
             factors = factors.index_select(0, make(kept))
         lengths = np.bincount(owner, minlength=bags)
+    if weight._np.dtype.itemsize == 2 and mode != "max":
+        # Half precision is rounded once, in the end.
+        rows, factors = rows.float(), None if factors is None else factors.float()
     if factors is not None:
         rows = rows * factors.unsqueeze(1)
-    zeros = weight.new_zeros((bags, weight._np.shape[1]))
+    zeros = rows.new_zeros((bags, weight._np.shape[1]))
     if mode == "max":
         filled = np.flatnonzero(lengths)
         first = np.cumsum(lengths) - lengths
@@ -205,8 +209,8 @@ def embedding_bag(
         return zeros.index_copy(0, make(filled), rows.gather(0, chosen))
     out = zeros.index_add(0, make(owner), rows)
     if mode == "mean":
-        out = out / make(np.maximum(lengths, 1).astype(weight._np.dtype)[:, None])
-    return out
+        out = out / make(np.maximum(lengths, 1).astype(rows._np.dtype)[:, None])
+    return out.to(weight.dtype)
 
 
 def _bag_starts(input: Any, offsets: Any, include_last_offset: bool) -> Any:
@@ -218,7 +222,7 @@ def _bag_starts(input: Any, offsets: Any, include_last_offset: bool) -> Any:
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
                 f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
-        _check_positions(input)
+        check_positions("embedding_bag", input)
         return np.arange(len(x) + 1) * x.shape[1]
     if x.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {x.ndim}")
@@ -226,8 +230,8 @@ def _bag_starts(input: Any, offsets: Any, include_last_offset: bool) -> Any:
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets._np.ndim != 1:
         raise ValueError("offsets has to be a 1D Tensor")
-    _check_positions(input)
-    _check_positions(offsets)
+    check_positions("embedding_bag", input)
+    check_positions("embedding_bag", offsets)
     starts = offsets._np.astype(np.int64)
     if include_last_offset:
         if not starts.size:
@@ -258,14 +262,6 @@ def _bag_starts(input: Any, offsets: Any, include_last_offset: bool) -> Any:
     return starts
 
 
-def _check_positions(t: Any) -> None:
-    if t._np.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got {t.type()} instead (while checking arguments for embedding_bag)"
-        )
-
-
 def _check_bags(
     mode: str, weight: Any, factors: Any, by_freq: bool, sparse: bool, padding_idx: int | None
 ) -> None:
@@ -276,7 +272,7 @@ def _check_bags(
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     if mode == "max" and sparse:
         raise ValueError("max mode does not support sparse weights")
-    if sparse:
+    if sparse and wants_grad((weight,)):
         raise NotImplementedError("embedding_bag(): gradients in sparse layout are not supported")
     if factors is not None and mode != "sum":
         raise NotImplementedError(

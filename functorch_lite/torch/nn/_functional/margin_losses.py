@@ -191,6 +191,8 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight._np.ndim != 1:
         raise ValueError("weight must be one-dimensional")
+    if not input._np.ndim:
+        input = input.unsqueeze(0)
     x, t = input._np, target._np
     if x.ndim not in (1, 2):
         raise RuntimeError(
@@ -265,6 +267,8 @@ def multilabel_margin_loss(
     """
     reduction = legacy(size_average, reduce, reduction)
     check_reduction(reduction)
+    if not input._np.ndim and not target._np.ndim:
+        input, target = input.unsqueeze(0), target.unsqueeze(0)
     x, t = input._np, target._np
     if x.ndim not in (1, 2) or t.shape != x.shape:
         raise RuntimeError(f"inconsistent target size: {list(t.shape)} for input of size: "

@@ -82,6 +82,8 @@ def normalised_batch(
     momentum: float, eps: float,
 ) -> Tensor:  # fmt: skip
     x = input._np
+    if x.ndim == 1 and not x.size:
+        return input.clone()
     if x.ndim < 2:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-max(x.ndim, 1)}, "

@@ -245,7 +245,8 @@ def _mean(x: Array, *, windows: Windows, counts: Any) -> Array:
     total = ops.window_sum(x, **windows.params())
     if x.dtype.kind in "iu":
         sums = total._data
-        return wrap(np.sign(sums) * (np.abs(sums) // counts))  # towards zero
+        signs = np.sign(sums) * np.sign(counts)
+        return wrap(signs * (np.abs(sums) // np.abs(counts)))  # towards zero
     return total / _divisor(x, counts)
 
 

@@ -12,7 +12,7 @@ from functorch_lite.core.array import Array, wrap
 from functorch_lite.ops.families import HALF_CHARS
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, Saved, attach, edge_of, freed_error, save
-from functorch_lite.torch._core.op import Composite, formula, fresh, wants_grad
+from functorch_lite.torch._core.op import Composite, conjugated, formula, fresh, upward, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make
 
 __all__ = ["Linear", "Pulled", "not_differentiable"]
@@ -45,12 +45,11 @@ class PulledNode(Node):
         if mode.enabled:
             return self._recorded(g, wanted)
         arrays = [None if s is None else _wide(wrap(s.raw(self))) for s in self.kept]
-        found = what.pull(
-            _wide(wrap(g._np)), *arrays, *map(wrap, self.extras), wanted=wanted, **self.params
-        )
+        ct = conjugated(_wide(wrap(g._np)))
+        found = what.pull(ct, *arrays, *map(wrap, self.extras), wanted=wanted, **self.params)
         # Gradients that are g itself, or a view of it, need no copy: nobody writes to them.
         return [
-            make(x._data) if w and x is not None else None
+            make(upward(conjugated(x)._data)) if w and x is not None else None
             for x, w in zip(found, wanted, strict=True)
         ]
 
@@ -66,9 +65,9 @@ class PulledNode(Node):
         def f(ct: Array, *rest: Array) -> tuple[Array, ...]:
             left = iter(rest)
             arrays = [_wide(next(left)) if t else None for t in there]
-            made = pull(_wide(ct), *arrays, *extras, wanted=wanted, **params)
+            made = pull(conjugated(_wide(ct)), *arrays, *extras, wanted=wanted, **params)
             which[:] = [i for i, x in enumerate(made) if x is not None and wanted[i]]
-            return tuple([made[i] for i in which])
+            return tuple([conjugated(made[i]) for i in which])
 
         made = Composite(f"{self.name()[:-1]}Backward0", f)(given)
         found: list[Tensor | None] = [None] * len(wanted)

@@ -6,10 +6,13 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from functorch_lite.nn.resize import picked, picked_pull, resized, resized_pull
-from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch.nn._functional import adaptive_pooling
 from functorch_lite.torch.nn._functional.pulled import Linear
+from functorch_lite.torch.nn._functional.resizing_bytes import resized_bytes
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
@@ -136,7 +139,11 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input ({given}) output "
             f"({made})"
         )
-    if input._np.dtype.kind in "ib" or (input._np.dtype.kind == "u" and mode != "nearest"):
+    kind = input._np.dtype.kind
+    if input._np.dtype == np.uint8 and mode in ("bilinear", "bicubic"):
+        cubic = mode == "bicubic"
+        return make(resized_bytes(input._np, outs, factors, corners, antialias, cubic))
+    if kind in "ib" or (kind == "u" and not mode.startswith("nearest")):
         kernel = f"compute_indices_weights_{mode.replace('bi', '').replace('tri', '')}"
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_name}'")
     params = (outs, factors, corners, antialias)

@@ -8,54 +8,17 @@ from typing import Any
 
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn import functional as F
-from functorch_lite.torch.nn._functional.reduction import legacy
 from functorch_lite.torch.nn.modules.distance import PairwiseDistance
-from functorch_lite.torch.nn.modules.module import Module
+from functorch_lite.torch.nn.modules.loss_base import _Loss, _WeightedLoss
+from functorch_lite.torch.nn.modules.loss_more import CTCLoss, LinearCrossEntropyLoss
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
-    "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss",
-    "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "NLLLoss2d",
-    "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
+    "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss",
+    "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss",
+    "LinearCrossEntropyLoss", "MSELoss", "MarginRankingLoss", "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "NLLLoss2d", "PoissonNLLLoss",
+    "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
 ]  # fmt: skip
-
-
-class _Loss(Module):
-    """What losses have in common.
-
-    Args:
-        size_average, reduce: the two arguments that were there before ``reduction``.
-        reduction: ``mean``, ``sum``, or ``none`` for one loss per element.
-    """
-
-    __module__ = "torch.nn.modules.loss"
-    reduction: str
-
-    def __init__(
-        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__()
-        self.reduction = legacy(size_average, reduce, reduction)
-
-
-class _WeightedLoss(_Loss):
-    """Losses with weights, which are part of the state.
-
-    Args:
-        weight: of classes or elements.
-        size_average, reduce, reduction: as of all losses.
-    """
-
-    __module__ = "torch.nn.modules.loss"
-    weight: Tensor | None
-
-    def __init__(
-        self, weight: Tensor | None = None, size_average: bool | None = None,
-        reduce: bool | None = None, reduction: str = "mean",
-    ) -> None:  # fmt: skip
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
 
 
 # -------------------------------------------------------------------------------- of two tensors

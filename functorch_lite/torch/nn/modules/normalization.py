@@ -8,10 +8,11 @@ from typing import Any
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn import functional as F
 from functorch_lite.torch.nn import init
+from functorch_lite.torch.nn.modules._functions import CrossMapLRN2d as CrossMap
 from functorch_lite.torch.nn.modules.module import Module
 from functorch_lite.torch.nn.parameter import blank
 
-__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 class _Affine(Module):
@@ -192,6 +193,32 @@ class LocalResponseNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+class CrossMapLRN2d(Module):
+    """``LocalResponseNorm`` of images as PyTorch's predecessor computed it.
+
+    Args:
+        size: how many neighbouring channels count.
+        alpha, beta, k: as of ``LocalResponseNorm``.
+
+    Source: ``torch.nn.CrossMapLRN2d``.
+    """
+
+    __module__ = "torch.nn.modules.normalization"
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return CrossMap.apply(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

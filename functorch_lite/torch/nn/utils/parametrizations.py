@@ -1,4 +1,4 @@
-"""Weights with a length, or a largest singular value, of their own."""
+"""Weights with a length, a largest singular value or directions of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from functorch_lite.torch._core.grad_mode import no_grad
 from functorch_lite.torch.nn import functional as F
 from functorch_lite.torch.nn.modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from functorch_lite.torch.nn.modules.module import Module
+from functorch_lite.torch.nn.utils._orthogonal import (
+    _OrthMaps,  # noqa: F401  (likewise)
+    _Orthogonal,  # noqa: F401  (pickles name it)
+    orthogonal,
+)
 from functorch_lite.torch.nn.utils.parametrize import register_parametrization
 from functorch_lite.torch.nn.utils.weight_lengths import norm_except_dim, with_lengths
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from functorch_lite.torch.nn._functional.pulled import Linear
 from functorch_lite.torch.nn._functional.recurrent import packed_places
 
 __all__ = [
-    "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence",
+    "PackedSequence", "bind", "invert_permutation", "pack_padded_sequence", "pack_sequence",
     "pad_packed_sequence", "pad_sequence", "unpack_sequence", "unpad_sequence",
 ]  # fmt: skip
 
@@ -312,3 +312,8 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """Packed sequences one by one. Source: ``torch.nn.utils.rnn.unpack_sequence``."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+def bind(optional: Any, fn: Callable[[Any], Any]) -> Any:
+    """``fn`` of what there is; None stays None. Source: ``torch.nn.utils.rnn.bind``."""
+    return None if optional is None else fn(optional)
