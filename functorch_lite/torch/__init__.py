@@ -19,6 +19,10 @@ from functorch_lite.torch import (
     compiler,
     cuda,
     distributions,
+    fft,
+    func,
+    linalg,
+    masked,
     multiprocessing,
     nn,
     optim,
@@ -26,6 +30,8 @@ from functorch_lite.torch import (
     random,
     return_types,
     serialization,
+    signal,
+    special,
     storage,
     testing,
     utils,
@@ -90,6 +96,7 @@ from functorch_lite.torch._core.promotion import result_type as _result_type
 from functorch_lite.torch._core.public import FUNCTIONS as _FUNCTIONS
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._functorch.vmap import vmap
 from functorch_lite.torch._object import generator as _generator  # noqa: F401  (and functions)
 from functorch_lite.torch._object import settings as _settings
 from functorch_lite.torch._object import tensor_methods as _methods  # noqa: F401  (of tensors)
@@ -97,6 +104,7 @@ from functorch_lite.torch._object.print_options import set_printoptions
 from functorch_lite.torch._ops import everything as _ops_  # noqa: F401  (functions, methods)
 from functorch_lite.torch._scripts.install import install, uninstall
 from functorch_lite.torch._scripts.names import module_getattr as _module_getattr
+from functorch_lite.torch._scripts.names import name_modules as _name_modules
 from functorch_lite.torch.serialization import load, save
 
 __all__ = [
@@ -123,11 +131,13 @@ __all__ = [
     "dtype",
     "e",
     "enable_grad",
+    "fft",
     "finfo",
     "float",
     "float16",
     "float32",
     "float64",
+    "func",
     "get_default_device",
     "get_default_dtype",
     "half",
@@ -143,8 +153,10 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "layout",
+    "linalg",
     "load",
     "long",
+    "masked",
     "memory_format",
     "multiprocessing",
     "nan",
@@ -166,11 +178,13 @@ __all__ = [
     "set_grad_enabled",
     "set_printoptions",
     "short",
+    "signal",
     "sparse_bsc",
     "sparse_bsr",
     "sparse_coo",
     "sparse_csc",
     "sparse_csr",
+    "special",
     "storage",
     "strided",
     "testing",
@@ -181,6 +195,7 @@ __all__ = [
     "uninstall",
     "utils",
     "version",
+    "vmap",
 ]
 
 __version__ = version.__version__
@@ -202,3 +217,4 @@ globals().update({name: getattr(_settings, name) for name in _settings.__all__})
 globals().update(_FUNCTIONS)
 __all__ += [*_settings.__all__, *_FUNCTIONS]
 __getattr__ = _module_getattr(globals())
+_name_modules()

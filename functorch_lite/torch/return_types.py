@@ -11,9 +11,17 @@ from functorch_lite.torch._core.public import put_out
 
 __all__ = [
     "all_return_types", "aminmax", "aminmax_out", "cummax", "cummax_out", "cummin", "cummin_out",
-    "histogram", "histogram_out", "kthvalue", "kthvalue_out", "make_type", "max", "max_out",
-    "median", "median_out", "min", "min_out", "mode", "mode_out", "nanmedian", "nanmedian_out",
-    "sort", "sort_out", "topk", "topk_out",
+    "frexp", "frexp_out", "geqrf", "geqrf_out", "histogram", "histogram_out", "histogramdd",
+    "kthvalue", "kthvalue_out", "linalg_cholesky_ex", "linalg_cholesky_ex_out", "linalg_eig",
+    "linalg_eig_out", "linalg_eigh", "linalg_eigh_out", "linalg_inv_ex", "linalg_inv_ex_out",
+    "linalg_ldl_factor", "linalg_ldl_factor_ex", "linalg_ldl_factor_ex_out",
+    "linalg_ldl_factor_out", "linalg_lstsq", "linalg_lstsq_out", "linalg_lu", "linalg_lu_factor",
+    "linalg_lu_factor_ex", "linalg_lu_factor_ex_out", "linalg_lu_factor_out", "linalg_lu_out",
+    "linalg_qr", "linalg_qr_out", "linalg_slogdet", "linalg_slogdet_out", "linalg_solve_ex",
+    "linalg_solve_ex_out", "linalg_svd", "linalg_svd_out", "lu_unpack", "lu_unpack_out",
+    "make_type", "max", "max_out", "median", "median_out", "min", "min_out", "mode", "mode_out",
+    "nanmedian", "nanmedian_out", "qr", "qr_out", "slogdet", "slogdet_out", "sort", "sort_out",
+    "svd", "svd_out", "topk", "topk_out", "triangular_solve", "triangular_solve_out",
 ]  # fmt: skip
 
 
@@ -114,6 +122,48 @@ nanmedian, nanmedian_out = make_type("nanmedian", *_PAIR), make_type("nanmedian_
 sort, sort_out = make_type("sort", *_PAIR), make_type("sort_out", *_PAIR)
 topk, topk_out = make_type("topk", *_PAIR), make_type("topk_out", *_PAIR)
 aminmax, aminmax_out = (make_type(n, "min", "max") for n in ("aminmax", "aminmax_out"))
+frexp, frexp_out = (make_type(n, "mantissa", "exponent") for n in ("frexp", "frexp_out"))
+histogramdd = make_type("histogramdd", "hist", "bin_edges")
 histogram, histogram_out = (
     make_type(n, "hist", "bin_edges") for n in ("histogram", "histogram_out")
 )
+geqrf = make_type("geqrf", "a", "tau")
+geqrf_out = make_type("geqrf_out", "a", "tau")
+linalg_cholesky_ex = make_type("linalg_cholesky_ex", "L", "info")
+linalg_cholesky_ex_out = make_type("linalg_cholesky_ex_out", "L", "info")
+linalg_eig = make_type("linalg_eig", "eigenvalues", "eigenvectors")
+linalg_eig_out = make_type("linalg_eig_out", "eigenvalues", "eigenvectors")
+linalg_eigh = make_type("linalg_eigh", "eigenvalues", "eigenvectors")
+linalg_eigh_out = make_type("linalg_eigh_out", "eigenvalues", "eigenvectors")
+linalg_inv_ex = make_type("linalg_inv_ex", "inverse", "info")
+linalg_inv_ex_out = make_type("linalg_inv_ex_out", "inverse", "info")
+linalg_ldl_factor = make_type("linalg_ldl_factor", "LD", "pivots")
+linalg_ldl_factor_out = make_type("linalg_ldl_factor_out", "LD", "pivots")
+linalg_ldl_factor_ex = make_type("linalg_ldl_factor_ex", "LD", "pivots", "info")
+linalg_ldl_factor_ex_out = make_type("linalg_ldl_factor_ex_out", "LD", "pivots", "info")
+linalg_lstsq = make_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+linalg_lstsq_out = make_type("linalg_lstsq_out", "solution", "residuals", "rank", "singular_values")
+linalg_lu = make_type("linalg_lu", "P", "L", "U")
+linalg_lu_out = make_type("linalg_lu_out", "P", "L", "U")
+linalg_lu_factor = make_type("linalg_lu_factor", "LU", "pivots")
+linalg_lu_factor_out = make_type("linalg_lu_factor_out", "LU", "pivots")
+linalg_lu_factor_ex = make_type("linalg_lu_factor_ex", "LU", "pivots", "info")
+linalg_lu_factor_ex_out = make_type("linalg_lu_factor_ex_out", "LU", "pivots", "info")
+linalg_qr = make_type("linalg_qr", "Q", "R")
+linalg_qr_out = make_type("linalg_qr_out", "Q", "R")
+linalg_slogdet = make_type("linalg_slogdet", "sign", "logabsdet")
+linalg_slogdet_out = make_type("linalg_slogdet_out", "sign", "logabsdet")
+linalg_solve_ex = make_type("linalg_solve_ex", "result", "info")
+linalg_solve_ex_out = make_type("linalg_solve_ex_out", "result", "info")
+linalg_svd = make_type("linalg_svd", "U", "S", "Vh")
+linalg_svd_out = make_type("linalg_svd_out", "U", "S", "Vh")
+lu_unpack = make_type("lu_unpack", "P", "L", "U")
+lu_unpack_out = make_type("lu_unpack_out", "P", "L", "U")
+qr = make_type("qr", "Q", "R")
+qr_out = make_type("qr_out", "Q", "R")
+slogdet = make_type("slogdet", "sign", "logabsdet")
+slogdet_out = make_type("slogdet_out", "sign", "logabsdet")
+svd = make_type("svd", "U", "S", "V")
+svd_out = make_type("svd_out", "U", "S", "V")
+triangular_solve = make_type("triangular_solve", "solution", "cloned_coefficient")
+triangular_solve_out = make_type("triangular_solve_out", "solution", "cloned_coefficient")

@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import functorch_lite.torch as shim
 from functorch_lite.torch._core import dtypes, promotion
 from functorch_lite.torch._core.dtypes import dtype as DType
 
@@ -354,3 +355,17 @@ def test_kinds_of_numbers():
             promotion.result_type(operands)
     with pytest.raises(TypeError):
         promotion.with_scalar(dtypes.int8, 1, str)
+
+
+@pytest.mark.parametrize("type_", [bool, int, float, complex])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda t, d: t.zeros(2, dtype=d), lambda t, d: t.tensor([1], dtype=d),
+        lambda t, d: t.full_like(t.ones(2), 1, dtype=d), lambda t, d: t.ones(2).to(d),
+        lambda t, d: t.ones(2).to(dtype=d), lambda t, d: t.ones(2).sum(dtype=d),
+        lambda t, d: t.ones(2).new_zeros(2, dtype=d), lambda t, d: t.ones(4).view(d),
+    ],
+)  # fmt: skip
+def test_python_types_stand_for_dtypes(f, type_):
+    assert str(f(shim, type_).dtype) == str(f(real, type_).dtype)

@@ -38,7 +38,9 @@ def text(t: Tensor) -> str:
     Source: ``torch.Tensor.__repr__``.
     """
     if overrides.known:
-        overrides.values_asked(t)
+        shown = overrides.values_asked(t, "text")
+        if shown is not None:
+            return shown
     cls = type(t)
     prefix = "tensor(" if cls in PLAIN else f"{cls.__name__}("
     name = t.dtype._name
@@ -68,7 +70,9 @@ def _format(self: Tensor, spec: str) -> str:
 # -------------------------------------------------------------------------- truth, numbers, length
 def _bool(self: Tensor) -> bool:
     if overrides.known:
-        overrides.values_asked(self)
+        known = overrides.values_asked(self, "bool")
+        if known is not None:
+            return known
     array = self._np
     if array.size != 1:
         kind = "more than one value" if array.size else "no values"

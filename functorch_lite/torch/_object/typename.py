@@ -6,6 +6,7 @@ from typing import Any
 
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._scripts.names import public_name
 
 __all__ = ["typename"]
 
@@ -23,8 +24,11 @@ def typename(obj: Any) -> str:
     """
     if isinstance(obj, Tensor):
         return str(obj.type())
-    module = getattr(obj, "__module__", None) or ""
-    name = getattr(obj, "__qualname__", None) or type(obj).__qualname__
+    name = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
+    # Arrays of NumPy have neither module nor name, only their class has.
+    owner = obj if name else type(obj)
+    name = public_name(name or owner.__qualname__)
+    module = getattr(owner, "__module__", None) or ""
     return name if module in ("", "builtins") else f"{module}.{name}"
 
 

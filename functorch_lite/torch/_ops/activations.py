@@ -14,11 +14,11 @@ from functorch_lite import ops
 from functorch_lite.numpy import split
 from functorch_lite.ops.arithmetic import scale
 from functorch_lite.ops.families import zeros_like
-from functorch_lite.torch._core.dtypes import FROM_NP
+from functorch_lite.torch._core.dtypes import FROM_NP, bfloat16, float32, float64
 from functorch_lite.torch._core.inplace import apply_inplace
 from functorch_lite.torch._core.op import Composite, RecordOp
 from functorch_lite.torch._core.public import FUNCTIONS, public
-from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops import smooth as _smooth  # noqa: F401  (fills the table)
 from functorch_lite.torch._ops.binary import local2
 from functorch_lite.torch._ops.elementwise import Local, halved
@@ -115,6 +115,7 @@ _RRELU = RecordOp(
     Local(("x", "noise"), halved(lambda x, noise: x * noise),
           lambda t, noise: ops.mul(t, noise), None),
 )  # fmt: skip
+_RRELU_IN_PLACE = RecordOp("RreluWithNoiseBackward1", _RRELU.record)
 
 
 def _rrelu_eval(x: Any, *, slope: float) -> Any:
@@ -133,19 +134,35 @@ _RRELU_EVAL = Activation(
 @functional
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False,
-    inplace: bool = False,
+    inplace: bool = False, generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """Like ``leaky_relu``, in training with slopes drawn at random.
 
+    Raises:
+        RuntimeError: ``lower`` is above ``upper``.
+
     Source: ``torch.nn.functional.rrelu``.
     """
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+    if not inplace:
+        input = input.contiguous()  # as PyTorch's result is
     if not training:
         return _RRELU_EVAL(input, inplace, slope=(lower + upper) / 2)
+    if input.dtype not in (float32, float64, bfloat16):
+        raise NotImplementedError(
+            f"\"rrelu_with_noise_out_cpu\" not implemented for '{input.dtype.scalar_name}'"
+        )
     negative = input.detach() <= 0
     noise = input.detach().new_ones(input.shape)
-    drawn = noise.new_empty(int(negative._np.sum())).uniform_(lower, upper)
+    # In double precision whatever the dtype, as PyTorch draws them.
+    drawn = make(np.empty(int(negative._np.sum()))).uniform_(
+        lower, upper, generator=generator
+    )
     noise._np[negative._np] = drawn._np
-    return apply_inplace(_RRELU, (input, noise), {}) if inplace else _RRELU((input, noise))
+    if inplace:
+        return apply_inplace(_RRELU_IN_PLACE, (input, noise), {})
+    return _RRELU((input, noise))
 
 
 @functional

@@ -45,12 +45,8 @@ ADDBMM = kind_of("AddbmmBackward0", SumNode)
 ADDR = kind_of("AddrBackward0", OuterNode)
 
 
-def _sum_of(added: Any, made: Any, beta: Any, alpha: Any) -> Any:
+def _sum_of(added: Any, made: Any, beta: Any, alpha: Any, dtype: Any) -> Any:
     """beta * added + alpha * made, into fresh memory; ``added`` is not read where beta is 0."""
-    dtype = made.dtype
-    wide = dtype.char in SMALL
-    if wide:
-        made, added = made.astype(np.float32), added.astype(np.float32)
     own = FROM_NP[made.dtype]
     if alpha != 1:
         made = made * as_value(alpha, own)
@@ -59,7 +55,7 @@ def _sum_of(added: Any, made: Any, beta: Any, alpha: Any) -> Any:
             added = added * as_value(beta, own)
         # The product is fresh memory, of the result's size.
         made = np.add(made, added, made if made.ndim and made.shape == added.shape else None)
-    return made.astype(dtype) if wide else made
+    return made if made.dtype == dtype else made.astype(dtype)
 
 
 def _expanded(t: Any, shape: tuple[int, ...]) -> Any:
@@ -74,14 +70,18 @@ def _add_product(
 ) -> Tensor:  # fmt: skip
     """What all functions below do once their operands have been checked."""
     added = input._np if inplace else _expanded(input, shape)
-    data = state.run(_sum_of, added, made(a._np, b._np), beta, alpha)
+    x, y, dtype = a._np, b._np, a._np.dtype
+    if dtype.char in SMALL:
+        # Rounded once, in the end.
+        added, x, y = (array.astype(np.float32) for array in (added, x, y))
+    data = state.run(_sum_of, added, made(x, y), beta, alpha, dtype)
     if not inplace:
         return bilinear(kind, data, a, b, (input,), beta, alpha)
     recorded = wants_grad((input, a, b)) and data.dtype.kind in "fcV"
     ready(input, (a, b), recorded)
     node = recorded_node(kind, a, b, (input,), beta, alpha) if recorded else None
     if node is not None:
-        node.metas.append((added.shape, added.dtype))
+        node.metas.append((added.shape, dtype))
     write(input, data)
     if node is not None:
         rebase(input, node)

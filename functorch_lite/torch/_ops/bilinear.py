@@ -56,6 +56,11 @@ def raw_conj(x: Any) -> Any:
     return x.conj() if x.dtype.kind == "c" else x
 
 
+def number_conj(x: Any) -> Any:
+    """The conjugate of a Python number, which stays as it is if it is real."""
+    return x.conjugate() if x.__class__ is complex else x
+
+
 def _conj(x: Any) -> Any:
     return x.conj() if x._np.dtype.kind == "c" else x
 
@@ -144,7 +149,7 @@ class BilinearNode(Node):
             raise freed_error()
         found: list[Tensor | None] = []
         if len(edges) == 3:
-            beta = self.beta
+            beta = number_conj(self.beta)
             found.append(None if edges[0] is None else g if beta == 1 else _tensor_times(g, beta))
         if mode.enabled:
             a = None if self.a is None else self.a.get(self)
@@ -160,7 +165,7 @@ class BilinearNode(Node):
         """Gradients of the factors; None where the other one was not saved."""
         x = None if b is None else self.left(ops, g, ops.conj(b), self.columns[0])
         y = None if a is None else self.right(ops, g, ops.conj(a), self.columns[1])
-        alpha = self.alpha
+        alpha = number_conj(self.alpha)
         if alpha != 1:
             x = None if x is None else ops.times(x, alpha)
             y = None if y is None else ops.times(y, alpha)

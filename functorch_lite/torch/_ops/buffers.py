@@ -13,8 +13,9 @@ from functorch_lite.torch._core.dtypes import dtype_argument
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._object.untyped_storage import UntypedStorage, of_bytes
+from functorch_lite.torch._ops.creation import empty_strided
 
-__all__ = ["from_file", "frombuffer"]
+__all__ = ["empty_permuted", "from_file", "frombuffer"]
 
 _warned = False
 
@@ -108,3 +109,41 @@ def from_file(filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedSt
 
 
 UntypedStorage.from_file = staticmethod(from_file)  # type: ignore[attr-defined]
+
+
+@public("empty_permuted", methods=False)
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: DType | None = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+) -> Tensor:  # fmt: skip
+    """A new dense tensor whose dimensions lie in memory in a given order.
+
+    Args:
+        size: its sizes.
+        physical_layout: the dimensions, from the outermost in memory to the innermost.
+
+    Raises:
+        RuntimeError: these are not the dimensions, each once.
+
+    Source: ``torch.empty_permuted``.
+    """
+    size, order = tuple(size), tuple(physical_layout)
+    if len(size) != len(order):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    for d in order:
+        if not 0 <= d < len(size):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got "
+                f"{d} at index {order.index(d)}).  NB: negative dims not currently supported; file "
+                "an issue if you want it."
+            )
+        if order.count(d) > 1:
+            raise RuntimeError("Duplicate dim not allowed")
+    stride, step = [0] * len(size), 1
+    for d in reversed(order):
+        stride[d] = step
+        step *= max(size[d], 1)
+    return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)

@@ -31,7 +31,7 @@ from functorch_lite.torch._ops.elementwise import (
     publish,
     put_any,
 )
-from functorch_lite.torch._ops.pointwise import flat_of, local
+from functorch_lite.torch._ops.pointwise import direction, flat_of, local
 
 __all__ = ["RELU", "RELU_TYPES", "relu_rule"]
 
@@ -215,7 +215,15 @@ def _angle(x: Any) -> Any:
     return np.where(x != x, x, np.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0)))
 
 
-_ANGLE = local("AngleBackward0", halved(_angle), flat_of)
+def _angle_rule(t: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return flat_of(t, x)
+    side, radius = direction(x)
+    turn = ops.conj(ops.complex(zeros_like(t), t))
+    return ops.div(ops.mul(turn, side), radius)
+
+
+_ANGLE = local("AngleBackward0", halved(_angle), _angle_rule)
 
 
 @public("angle", out=True)
@@ -225,7 +233,9 @@ def angle(input: Tensor) -> Tensor:
     return _ANGLE((cast(input, dtypes.float32) if own.kind < 2 else input,))
 
 
-_CONJ = RecordOp("ConjBackward0", Local(_X, np.conjugate, None))
+_CONJUGATE = Local(_X, np.conjugate, lambda t: ops.conj(t))
+_CONJ = RecordOp("ConjBackward0", _CONJUGATE)
+_CONJ_PHYSICAL = RecordOp("ConjPhysicalBackward0", _CONJUGATE)
 
 
 @public("conj")
@@ -239,7 +249,13 @@ def conj(input: Tensor) -> Tensor:
 @public("conj_physical", out=True)
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate, in new memory. Source: ``torch.conj_physical``."""
-    return _CONJ((input,)) if input._np.dtype.kind == "c" else input
+    return _CONJ_PHYSICAL((input,)) if input._np.dtype.kind == "c" else input
+
+
+@public("conj_physical_")
+def conj_physical_(self: Tensor) -> Tensor:
+    """The complex conjugate, in place. Source: ``torch.Tensor.conj_physical_``."""
+    return apply_inplace(_CONJ_PHYSICAL, (self,), {}) if self._np.dtype.kind == "c" else self
 
 
 @public("resolve_conj", "resolve_neg")

@@ -8,6 +8,7 @@ import numpy as np
 
 from functorch_lite.torch._core import dtypes, layout
 from functorch_lite.torch._core.device import device as Device
+from functorch_lite.torch._core.dtypes import PYTHON_TYPES
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import bump, check_inplace, ready, write_by_formula
 from functorch_lite.torch._core.node import attach
@@ -103,6 +104,8 @@ def target_of(args: Any, kwargs: Any) -> tuple[Any, Any, bool, Any]:
             device = a
         elif isinstance(a, bool):
             rest.append(a)
+        elif a.__class__ is type and a in PYTHON_TYPES:
+            dtype = PYTHON_TYPES[a]
         elif a is not None:
             raise _wrong_target(args, kwargs)
     copy = bool(kwargs.get("copy", rest[1] if len(rest) > 1 else False))

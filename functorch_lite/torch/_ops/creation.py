@@ -559,7 +559,8 @@ def logspace(
     if steps == 1:
         data = np.power([base + 0.0], a)
     elif dtype.kind == 1:
-        data = np.trunc(np.power(float(base), _spaced(a, b, steps, np.dtype(np.float64))))
+        exponents = _spaced(int(a), int(b), steps, np.dtype(np.float64))
+        data = np.trunc(np.power(float(base), exponents))
     else:
         exponents = linspace(a, b, steps, dtype=dtype)._np
         data = np.power(np.asarray(base, exponents.dtype), exponents)

@@ -15,6 +15,7 @@ from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import apply_inplace, write_by_formula
+from functorch_lite.torch._core.keeping import keep, keep_result
 from functorch_lite.torch._core.large import when_large
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import RecordOp, formula
@@ -168,7 +169,37 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         raise NotImplementedError(
             f"\"logcumsumexp_out_cpu\" not implemented for '{input.dtype.scalar_name}'"
         )
+    if input._np.dtype.kind == "c":
+        return _complex_logs(input, axis)
     return _scanned(input, axis, _LOGCUMSUMEXP, _logs)
+
+
+def _complex_logs(input: Tensor, axis: int) -> Tensor:
+    """``logcumsumexp`` of complex numbers.
+
+    The phase is that of the summand of larger real part, plus what the other one turns it by.
+    """
+    if not input._np.size or not input._np.ndim:
+        return input.clone()
+    found = input._np.copy("C")
+    lines = np.moveaxis(found, axis, 0)
+    with np.errstate(all="ignore"):
+        for i in range(1, len(lines)):
+            before, here = lines[i - 1], lines[i]
+            large = np.where(before.real < here.real, here, before)
+            small = np.where(before.real < here.real, before, here)
+            nothing = (large.real == small.real) & np.isneginf(large.real)
+            lines[i] = np.where(nothing, large, large + np.log(1 + np.exp(small - large)))
+
+    def rule(g: Any, x: Any, y: Any) -> Any:
+        # Each element has a share exp(x - y) in all results behind it.
+        weights = (g * (-y).exp().conj()).flip(axis).cumsum(axis).flip(axis)
+        return weights * x.exp().conj()
+
+    out = make(found)
+    if mode.enabled and needs_grad(input):
+        keep_result(out, keep("LogcumsumexpBackward0", (input,), (input,), rule))
+    return out
 
 
 # ----------------------------------------------------------------------------------------- extremes
@@ -240,11 +271,11 @@ def diff(
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = one_axis(dim, input._np.ndim, "diff")
+    if not n:
+        return FUNCTIONS["zeros_like"](input).copy_(input)
     if prepend is not None or append is not None:
         parts = [t for t in (prepend, input, append) if t is not None]
         input = FUNCTIONS["cat"](parts, axis)
-    if not n:
-        return FUNCTIONS["zeros_like"](input).copy_(input)
     t: Any = input
     for _ in range(min(n, input._np.shape[axis])):
         length = t._np.shape[axis] - 1

@@ -15,7 +15,7 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import KeepingNode, keep, keep_result
 from functorch_lite.torch._core.large import when_large
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.public import public
+from functorch_lite.torch._core.public import FUNCTIONS, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import add_all, axes_of, repeated, rows, wrong_arguments
 from functorch_lite.torch._ops.reduce import count_of, mean_data
@@ -304,4 +304,9 @@ def corrcoef(input: Tensor) -> Tensor:
         return c / c
     deviation = c.diagonal().sqrt()
     c = c / deviation.reshape(-1, 1)
-    return (c / deviation.reshape(1, -1)).clamp(-1, 1)
+    c = c / deviation.reshape(1, -1)
+    if c._np.dtype.kind == "c":
+        parts = FUNCTIONS["view_as_real"](c).clamp(-1, 1)
+        found: Tensor = FUNCTIONS["view_as_complex"](parts)
+        return found
+    return c.clamp(-1, 1)

@@ -133,7 +133,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     at = dimension(dim, len(a))
     wide = np.broadcast_shapes((*a[:at], 1, *a[at + 1 :]), (*b[:at], 1, *b[at + 1 :]))
     own = expanded(input, (*wide[:at], a[at], *wide[at + 1 :]))
-    places = expanded(indices, (*wide[:at], b[at], *wide[at + 1 :]))
+    places = expanded(indices.remainder(max(a[at], 1)), (*wide[:at], b[at], *wide[at + 1 :]))
     return gather(own, at, places)
 
 

@@ -12,7 +12,16 @@ from functorch_lite.torch._ops.copying import tidy
 from functorch_lite.torch._ops.index_rows import beyond, index_select, rows_added
 from functorch_lite.torch._ops.index_write import keeping, refusal, write_at
 
-__all__ = ["embedding", "one_hot"]
+__all__ = ["check_positions", "embedding", "one_hot"]
+
+
+def check_positions(function: str, t: Any) -> None:
+    """Refuse positions that are not int64 or int32."""
+    if t._np.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got {t.type()} instead (while checking arguments for {function})"
+        )
 
 
 @public("embedding", methods=False)
@@ -33,11 +42,7 @@ def embedding(
     if weight._np.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     array = indices._np
-    if array.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got {indices.type()} instead (while checking arguments for embedding)"
-        )
+    check_positions("embedding", indices)
     shape = weight._np.shape
     if beyond(array, shape[0]) is not None:
         raise IndexError("index out of range in self")

@@ -52,6 +52,27 @@ def _places(array: Any) -> Any:
     return np.stack(array.nonzero())
 
 
+@public("nonzero_static", out=True)
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The first positions of elements that are not zero, as so many rows.
+
+    Args:
+        size: the number of rows.
+        fill_value: stands in the rows for which there is no element.
+
+    Raises:
+        RuntimeError: the size is negative.
+
+    Source: ``torch.nonzero_static``.
+    """
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = _places(input._np).T[:size]
+    rows = np.full((size, found.shape[1]), fill_value, np.int64)
+    rows[: found.shape[0]] = found
+    return make(rows)
+
+
 @public("argwhere")
 def argwhere(input: Tensor) -> Tensor:
     """The positions of all elements that are not zero, as rows. Source: ``torch.argwhere``."""
@@ -93,7 +114,10 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     array = indices._np
     if array.size and not math.prod(size):
         raise RuntimeError(f"a shape without elements has no positions: {size}")
+    array = array.astype(np.int64, copy=False)
     steps = [math.prod(size[d + 1 :]) for d in range(len(size))]
+    if not size:
+        return ()
     # One dimension more, cut off again: so the results lie in memory as PyTorch's do.
     whole = np.stack([array // s % n for s, n in zip(steps, size, strict=True)], -1)
     return make(whole).unbind(-1)

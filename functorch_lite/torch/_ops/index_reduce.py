@@ -184,7 +184,8 @@ def _index_reduce(
         )
     check_inside(rows.reshape(-1), at, array.shape)
     line = rows.reshape(-1, *(1,) * (values.ndim - 1 - at)) if values.ndim else rows
-    wide = np.ascontiguousarray(np.broadcast_to(line, values.shape))
+    wide = np.broadcast_to(line, values.shape or (1,)).reshape(values.shape)
+    wide = np.array(wide, order="C")
 
     def change(target: Any) -> None:
         reduced(target, at, wide, values, reduce, include_self)

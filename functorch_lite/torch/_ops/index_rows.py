@@ -239,7 +239,7 @@ def _index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha:
         if target.ndim:
             add_rows(target, at, rows, scaled)
         else:
-            target += scaled.sum()
+            target[...] = np.add.reduce(scaled, None, target.dtype) + target
 
     wanted = wants_grad((source,))
     size = values.shape
@@ -335,7 +335,10 @@ def _index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Plan:
 
         def both(g: Tensor, index: Tensor) -> tuple[Tensor, Tensor | None]:
             own = g.index_fill(at, index, 0)
-            return own, index_select(g, at, index).sum() if wanted else None
+            if not wanted:
+                return own, None
+            once = make(np.unique(index._np.reshape(-1) % n))
+            return own, index_select(g, at, once).sum()
 
         return (value,), "IndexFillBackward1", both, change, (index,)
     return (), "IndexFillBackward0", lambda g, i: g.index_fill(at, i, 0), change, (index,)

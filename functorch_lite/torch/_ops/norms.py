@@ -18,7 +18,7 @@ from functorch_lite.torch._core.keeping import keep, keep_result
 from functorch_lite.torch._core.large import when_large
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.op import Composite, wants_grad
-from functorch_lite.torch._core.public import method, public
+from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.scipy_late import distance
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import (
@@ -169,14 +169,13 @@ def norm(
     """The norm of all elements, or over some dimensions.
 
     Args:
-        p: the exponent, or ``"fro"`` for 2.
+        p: the exponent, ``"fro"`` for 2, or ``"nuc"`` for the sum of a matrix's singular values.
         dim: one dimension, several, or None for all.
         keepdim: whether the dimensions stay, with size 1.
         dtype: into which the input is converted first.
 
     Raises:
         RuntimeError: the tensor is not floating, or has no elements and no norm.
-        NotImplementedError: the nuclear norm, ``"nuc"``, which ``linalg.matrix_norm`` computes.
 
     >>> import functorch_lite.torch as torch
     >>> torch.norm(torch.tensor([3.0, 4.0]))
@@ -186,12 +185,33 @@ def norm(
     """
     if isinstance(p, str):
         if p == "nuc":
-            raise NotImplementedError("the nuclear norm is torch.linalg.matrix_norm(x, 'nuc')")
+            return _nuclear(input, dim, keepdim, dtype)
         if p != "fro":
             raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
         p = 2.0
     exponent = 2.0 if p is None else float(p)
     return vector_norm(input, exponent, dim, keepdim, dtype)
+
+
+def _nuclear(input: Tensor, dim: Any, keepdim: bool, dtype: DType | None) -> Tensor:
+    dims = tuple(range(input._np.ndim)) if dim is None else dim
+    dims = dims if isinstance(dims, (tuple, list)) else (dims,)
+    if len(dims) != 2:
+        raise RuntimeError(
+            "linalg.matrix_norm: dim must be a 2-tuple. Got " + " ".join(map(str, dims))
+        )
+    if input.dtype.kind < 2:
+        raise RuntimeError(
+            "linalg.matrix_norm: Expected a floating point or complex tensor as input. Got "
+            f"{input.dtype.scalar_name}"
+        )
+    t: Any = input if dtype is None else cast(input, dtype)
+    values = FUNCTIONS["svd"](t.movedim(tuple(dims), (-2, -1)), compute_uv=False)[1]
+    found = values.sum(-1)
+    if keepdim:
+        for d in sorted(one_axis(d, input._np.ndim, "norm") for d in dims):
+            found = found.unsqueeze(d)
+    return found
 
 
 # ---------------------------------------------------------------------------------------- distances

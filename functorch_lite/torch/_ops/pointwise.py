@@ -10,7 +10,7 @@ import numpy as np
 
 from functorch_lite import ops
 from functorch_lite.ops.arithmetic import scale
-from functorch_lite.ops.families import const, zeros_like
+from functorch_lite.ops.families import const, ones_like, zeros_like
 from functorch_lite.torch._core import out as _out  # noqa: F401  (writes what ``out=`` asks for)
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.inplace import apply_inplace
@@ -32,7 +32,7 @@ from functorch_lite.torch._ops.elementwise import (
     refusal,
 )
 
-__all__ = ["SIGMOID", "flat_of", "local", "nothing", "shifted"]
+__all__ = ["SIGMOID", "direction", "flat_of", "local", "nothing", "shifted"]
 
 _X = ("x",)
 
@@ -90,6 +90,12 @@ def _erfinv_rule(t: Any, x: Any) -> Any:
     return ops.mul(t, scale(ops.exp(ops.square(ops.erfinv(x))), math.sqrt(math.pi) / 2))
 
 
+def _acosh_rule(t: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":  # one root would leave the sheet
+        return ops.mul(t, ops.mul(ops.rsqrt(shifted(x, -1.0)), ops.rsqrt(shifted(x, 1.0))))
+    return ops.mul(t, ops.rsqrt(shifted(ops.square(x), -1.0)))
+
+
 def _sinc_rule(t: Any, x: Any) -> Any:
     at = scale(x, math.pi)
     slope = ops.sub(ops.mul(ops.cos(at), at), ops.sin(at))
@@ -141,7 +147,7 @@ publish(
     local(
         "AcoshBackward0",
         ordered(ops.acosh),
-        lambda t, x: ops.mul(t, ops.rsqrt(shifted(ops.square(x), -1.0))),
+        _acosh_rule,
     ),
     node_inplace="AcoshBackward1",
 )
@@ -182,7 +188,31 @@ _NEG = Unary(
     },
 )
 publish(("neg", "negative"), RecordOp("NegBackward0", Local.of(ops.neg)), _NEG)
-_ABS = local("AbsBackward0", ordered(ops.abs), lambda t, x: ops.mul(t, _sign_of(x)))
+
+
+def direction(x: Any) -> tuple[Any, Any]:
+    """conj(x) / abs(x), 0 at 0, and abs(x), 1 at 0, both complex, of complex numbers."""
+    radius = ops.abs(x)
+    safe = ops.select(ops.eq(radius, zeros_like(radius)), ones_like(radius), radius)
+    wide = ops.cast(safe, dtype=x.dtype)
+    return ops.div(ops.conj(x), wide), wide
+
+
+def _abs_rule(t: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return ops.mul(ops.cast(t, dtype=x.dtype), direction(x)[0])
+    return ops.mul(t, _sign_of(x))
+
+
+def _sgn_rule(t: Any, x: Any, ans: Any) -> Any:
+    if x.dtype.kind != "c":
+        return zeros_like(t)
+    side, radius = direction(x)  # only what is at right angles to x turns it
+    turned = ops.imag(ops.mul(t, ops.conj(side)))
+    return ops.div(ops.mul(ops.complex(zeros_like(turned), turned), side), radius)
+
+
+_ABS = local("AbsBackward0", ordered(ops.abs), _abs_rule)
 publish(("abs",), _ABS, Unary("ifc", "abs_cpu", promote=False), inplace=False)
 publish(("absolute",), _ABS, Unary("ifc", "abs_cpu", promote=False), inplace=False)
 
@@ -211,7 +241,7 @@ publish(
     function_inplace=False,
 )
 publish(
-    ("sgn",), local("SgnBackward0", _sign, flat), Unary("bifc", promote=False),
+    ("sgn",), local("SgnBackward0", _sign, _sgn_rule), Unary("bifc", promote=False),
     function_inplace=False,
 )  # fmt: skip
 

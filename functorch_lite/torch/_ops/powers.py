@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any
 
@@ -105,6 +106,8 @@ def _exponent_rule(t: Any, x: Any, y: Any, ans: Any) -> Any:
 
 
 def _number_base_rule(t: Any, y: Any, ans: Any, base: Any) -> Any:
+    if y.dtype.kind == "c":
+        return ops.mul(t, ops.mul(ans, const(cmath.log(base) if base else 0, ans.dtype)))
     if base == 0:
         slope = ops.select(ops.ge(y, zeros_like(y)), zeros_like(ans), scale(ans, -math.inf))
         return ops.mul(t, slope)

@@ -101,9 +101,9 @@ def _contracted(a: Any, b: Any, first: Sequence[int], second: Sequence[int]) -> 
     for i, j in zip(first, second, strict=True):
         d, e = dimension(i, len(x)), dimension(j, len(y))
         if y[e] == 1 and x[d] != 1:
-            a = a.sum(d, keepdim=True)
+            a = a.sum(d, keepdim=True, dtype=a.dtype)
         elif x[d] == 1 and y[e] != 1:
-            b = b.sum(e, keepdim=True)
+            b = b.sum(e, keepdim=True, dtype=b.dtype)
         elif x[d] != y[e]:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {x[d]} in dim {i} and "

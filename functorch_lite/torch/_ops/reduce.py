@@ -55,7 +55,9 @@ def total(array: Any, axes: tuple[int, ...], keepdim: bool, dtype: Any) -> Any:
             array = array.astype(dtype)
     if dtype.kind == "b":
         return any_of(array, axes, None, None, keepdim)
-    return rows(state.run(add_all, array, axes, None, None, keepdim))
+    # NumPy adds small integers up in 64 bits.
+    inner = dtype if dtype.kind in "iu" else None
+    return rows(state.run(add_all, array, axes, inner, None, keepdim))
 
 
 def mean_data(array: Any, axes: tuple[int, ...], keepdim: bool, dtype: Any) -> Any:
@@ -272,7 +274,9 @@ def _product_data(array: Any, axes: tuple[int, ...], keepdim: bool, dtype: Any) 
         return _product_data(array.astype(_FLOAT32), axes, keepdim, _FLOAT32).astype(dtype)
     if dtype.kind == "b":
         return all_of(array, axes, None, None, keepdim)
-    return rows(_products(array.astype(dtype, copy=False), axes=axes, keepdim=keepdim))
+    found = rows(_products(array.astype(dtype, copy=False), axes=axes, keepdim=keepdim))
+    # NumPy multiplies small integers in 64 bits.
+    return found if found.dtype == dtype else found.astype(dtype)
 
 
 # -------------------------------------------------------------------------------------------- logic
@@ -365,6 +369,8 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     """
     wanted = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
     have = self._np.shape
+    if not wanted:
+        return sum(self)
     if wanted == have:
         return self
     new = len(have) - len(wanted)

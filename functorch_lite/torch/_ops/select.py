@@ -318,14 +318,18 @@ def view_as_complex(input: Tensor) -> Tensor:
     if array.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     strides = strides_of(array)
-    if strides[-1] != 1:
+    if strides[-1] != 1 and array.size:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
     if input._offset % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")
     if any(s % 2 for s in strides[:-1]):
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     memory(input)
-    data = array.view(input.dtype.to_complex().np)[..., 0]
+    wide = input.dtype.to_complex().np
+    if array.size:
+        data = array.view(wide)[..., 0]
+    else:  # NumPy's strides of what is empty may be all zero, and then it sees no line of pairs
+        data = array.reshape(-1).view(wide).reshape(array.shape[:-1])
     out = share(input, data, input._offset // 2)
     return inherit(input, out, "ViewAsComplexBackward0", view_as_real)
 

@@ -5,31 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from functorch_lite.torch._core.op import formula, wants_grad
+from functorch_lite.torch._core.node import attach
+from functorch_lite.torch._core.op import FormulaNode, formula, wants_grad
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
-from functorch_lite.torch._ops.select import diagonal, narrowed, select, unfold
-from functorch_lite.torch._ops.select_basic import embedded, selected, sliced
-from functorch_lite.torch._ops.shape import dimension, permuted, t, transpose, unsqueeze
+from functorch_lite.torch._core.view import alias
+from functorch_lite.torch._ops.select import (
+    diagonal,
+    narrowed,
+    select,
+    unfold,
+    view_as_complex,
+    view_as_real,
+)
+from functorch_lite.torch._ops.select_basic import selected, sliced
+from functorch_lite.torch._ops.shape import (
+    as_strided,
+    dimension,
+    expand,
+    permuted,
+    squeezed,
+    t,
+    transpose,
+    unsqueeze,
+    view,
+)
 
-__all__ = ["copied"]
+__all__ = ["copied", "gradient_of"]
 
 
-def copied(t: Tensor, name: str, view: Callable[[Tensor], Tensor]) -> Tensor:
+def copied(input: Tensor, name: str, make_view: Callable[[Tensor], Tensor]) -> Tensor:
     """A view in memory of its own, as one operation.
 
     Args:
-        view: makes the view; it must not hold tensors.
+        name: of its node; if empty, after the view's.
+        make_view: makes the view, as one operation.
     """
-    shape = t._np.shape
-    out = make(view(make(t._np))._np.copy("C"))
-    if wants_grad((t,)):
-        attached = formula(
-            name, (t,), lambda g: embedded(g, shape, lambda a: view(make(a))._np, name, view)
-        )
-        attached.metas.append((out._np.shape, out._np.dtype))
-        out._fn = attached
+    seen = make_view(input)
+    out = make(seen._np.copy("C"))
+    if wants_grad((input,)) and out._np.dtype.kind in "fcV":
+        attach(out, formula(name or f"{type(seen._fn).__name__}_copy", (input,), gradient_of(seen)))
     return out
+
+
+def gradient_of(seen: Tensor) -> Callable[..., Any]:
+    """The gradient of what a view shows a part of, from that of the view."""
+    node = seen._fn
+    assert isinstance(node, FormulaNode)
+    return node.formula
 
 
 @public("select_copy", methods=False)
@@ -57,21 +80,28 @@ def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return copied(input, "NarrowCopyBackward0", lambda x: sliced(x, at, first, first + length, 1))
 
 
-def _copying(name: str, node: str, view: Callable[..., Tensor]) -> None:
+def _copying(name: str, make_view: Callable[..., Tensor]) -> None:
     def copy(input: Tensor, *args: Any, **options: Any) -> Tensor:
-        return copied(input, f"{node}_copy", lambda x: view(x, *args, **options))
+        return copied(input, "", lambda x: make_view(x, *args, **options))
 
     copy.__name__ = name
     copy.__doc__ = f"Like ``{name[:-5]}``, in memory of its own. Source: ``torch.{name}``."
-    public(name, methods=False)(copy)
+    public(name, methods=False, out=True)(copy)
 
 
-for _name, _node, _view in (
-    ("diagonal_copy", "DiagonalBackward0", diagonal),
-    ("permute_copy", "PermuteBackward0", permuted),
-    ("t_copy", "TBackward0", t),
-    ("transpose_copy", "TransposeBackward0", transpose),
-    ("unfold_copy", "UnfoldBackward0", unfold),
-    ("unsqueeze_copy", "UnsqueezeBackward0", unsqueeze),
+for _name, _view in (
+    ("alias_copy", alias),
+    ("as_strided_copy", as_strided),
+    ("diagonal_copy", diagonal),
+    ("expand_copy", expand),
+    ("permute_copy", permuted),
+    ("squeeze_copy", lambda x, dim=None: squeezed(x, dim)),
+    ("t_copy", t),
+    ("transpose_copy", transpose),
+    ("unfold_copy", unfold),
+    ("unsqueeze_copy", unsqueeze),
+    ("view_as_complex_copy", view_as_complex),
+    ("view_as_real_copy", view_as_real),
+    ("view_copy", view),
 ):
-    _copying(_name, _node, _view)
+    _copying(_name, _view)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from functorch_lite.torch._core.dtypes import PYTHON_TYPES
 from functorch_lite.torch._core.layout import contiguous_format
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.size import Size
@@ -171,6 +172,8 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
 
     Source: ``torch.Tensor.view``.
     """
+    if len(shape) == 1 and shape[0].__class__ is type:
+        dtype = PYTHON_TYPES.get(shape[0])
     if dtype is not None or (len(shape) == 1 and hasattr(shape[0], "np")):
         return _view_dtype(self, shape[0] if dtype is None else dtype)
     if size is None:

@@ -194,8 +194,8 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
 
 # ---------------------------------------------------------------------------------------- logsumexp
 def _plain_logsumexp(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
-    peak = max_all(x, axes, None, None, True)
-    peak = np.where(np.isfinite(peak), peak, x.dtype.type(0))
+    peak = max_all(x.real, axes, None, None, True)
+    peak = np.where(np.isfinite(peak), peak, peak.dtype.type(0))
     out = np.log(add_all(np.exp(x - peak), axes, None, None, keepdim))
     return out + peak.reshape(np.shape(out))
 
@@ -242,7 +242,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
                 size = kept_size(shape, axes)
                 kept = (y._np.reshape(size), g._np.reshape(size))
                 return make(_logsumexp_grad(x._np, *kept))
-            share = (x - repeated(y, shape, axes, keepdim)).exp()
+            share = (x - repeated(y, shape, axes, keepdim)).exp().conj()
             return repeated(g, shape, axes, keepdim) * share
 
         keep_result(out, keep("LogsumexpBackward0", (t,), (t,), rule))

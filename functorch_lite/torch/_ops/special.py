@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite import ops
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.scipy_late import special
@@ -39,45 +40,20 @@ def _input(t: Any, name: str, rule: Unary) -> Tensor:
     return cast(t, rule.dtype(FROM_NP[t._np.dtype]))
 
 
-# ---------------------------------------------------------------------------- values, on raw arrays
-def _log_gamma(x: Any) -> Any:
-    return np.where(np.isinf(x), x.dtype.type(math.inf), special.gammaln(x))
-
-
-def _digamma(x: Any) -> Any:
-    found = special.digamma(x)
-    return np.where(x == 0, np.copysign(math.inf, -x), found).astype(x.dtype)
+# The core computes 16-bit floats and float32 in float64 and rounds once.
+_log_gamma, _digamma = ops.lgamma.eager, ops.digamma.eager
 
 
 def _trigamma(x: Any) -> Any:
+    # Through the sine, as PyTorch: at a pole it is large instead of infinite.
     left = x < 0.5
-    right = special.zeta(2.0, np.where(left, 1 - x, x))
+    right = ops.polygamma.eager(np.asarray(1), np.where(left, 1 - x, x))
     found = np.where(left, (math.pi / np.sin(math.pi * x)) ** 2 - right, right)
     return found.astype(x.dtype)
 
 
 def _polygamma(n: int, x: Any) -> Any:
-    if n == 0:
-        return _digamma(x)
-    if n == 1:
-        return _trigamma(x)
-    factor = (-1.0) ** (n + 1) * special.gamma(n + 1.0)
-    return (factor * _zeta(n + 1.0, x)).astype(x.dtype)
-
-
-def _zeta(s: float, x: Any) -> Any:
-    """Hurwitz's zeta function, by its terms up to the first positive argument."""
-    x = np.asarray(x, np.float64)
-    if not (x <= 0).any():
-        return special.zeta(s, x)
-    finite = np.where(np.isfinite(x), x, 1.0)
-    steps = np.maximum(np.ceil(-finite), 0)
-    total = special.zeta(s, np.where(finite + steps == 0, 1.0, finite + steps))
-    for k in range(int(min(steps.max(initial=0), 1e4))):
-        total = total + np.where(k < steps, (finite + k) ** -s, 0)
-    pole = (x <= 0) & (x == np.floor(x))
-    total = np.where(pole, math.inf, total)
-    return np.where(x == -math.inf, math.inf if s % 2 else math.nan, np.where(x != x, x, total))
+    return _trigamma(x) if n == 1 else ops.polygamma.eager(np.asarray(n), x)
 
 
 # --------------------------------------------------------------------------------------- on tensors
@@ -133,8 +109,8 @@ def _i1_rule(g: Any, x: Any) -> Any:
     return g * slope.masked_fill(zero, 0.5)
 
 
-_LGAMMA = _Special("LgammaBackward0", halved(_log_gamma), lambda g, x: g * _psi(x))
-_DIGAMMA = _Special("DigammaBackward0", halved(_digamma), lambda g, x: g * _psi_n(1, x))
+_LGAMMA = _Special("LgammaBackward0", _log_gamma, lambda g, x: g * _psi(x))
+_DIGAMMA = _Special("DigammaBackward0", _digamma, lambda g, x: g * _psi_n(1, x))
 _I0 = _Special("I0Backward0", halved(lambda x: special.i0(x)), lambda g, x: g * bessel_i1(x))
 _I1 = _Special("SpecialI1Backward0", halved(lambda x: special.i1(x)), _i1_rule)
 

@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from functorch_lite.torch._scripts.names import no_module
+from functorch_lite.torch._scripts.names import name_modules, no_module
 
 __all__ = ["SHIM", "install", "uninstall", "without_shim"]
 
@@ -106,6 +106,7 @@ def _siblings(name: str) -> list[str]:
 
 def _share() -> None:
     """Give each loaded module of the package its name below ``torch``."""
+    name_modules()
     for name, module in list(sys.modules.items()):
         if name == PACKAGE or name.startswith(PACKAGE + "."):
             # Another thread must not get a half-made module by its second name.

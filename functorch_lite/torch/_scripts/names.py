@@ -7,6 +7,7 @@ its public names that ``functorch_lite.torch.coverage`` writes, and which names 
 from __future__ import annotations
 
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Any
 __all__ = [
     "missing",
     "module_getattr",
+    "name_modules",
     "nearest",
     "no_module",
     "parse_names",
@@ -177,6 +179,14 @@ def no_module(fullname: str, candidates: Iterable[str]) -> ModuleNotFoundError:
     if found := nearest(name, candidates):
         text += "; nearest here: " + ", ".join(f"{parent}.{n}" for n in found)
     return ModuleNotFoundError(text, name=fullname)
+
+
+def name_modules() -> None:
+    """Let all public modules that are loaded speak of themselves by PyTorch's names."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PACKAGE + ".") and "._" not in name:
+            space = module.__dict__
+            space.setdefault("__getattr__", module_getattr(space))
 
 
 def module_getattr(module_globals: dict[str, Any]) -> Callable[[str], Any]:
