@@ -37,7 +37,7 @@ def arguments(given: list[str] | None) -> tuple[argparse.Namespace, Options]:
     )
     peers = ",".join(name for name in IMPLEMENTATIONS if name != OURS)
     parser.add_argument("--rows", default="", help="names or patterns, with commas; all by default")
-    parser.add_argument("--shim", action="store_true", help="the rows shim_*, beside PyTorch eager")
+    parser.add_argument("--shim", action="store_true", help="the rows shim_*, beside PyTorch")
     parser.add_argument("--peers", help=f"with commas, of {peers}; all by default")
     parser.add_argument("--rounds", type=int, help="7 by default, 3 with --quick")
     parser.add_argument("--quick", action="store_true", help="fewer rows, no torch.compile")
@@ -47,7 +47,8 @@ def arguments(given: list[str] | None) -> tuple[argparse.Namespace, Options]:
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one request")
     options = parser.parse_args(given)
     if options.shim:
-        options.rows, options.peers = options.rows or "shim_*", options.peers or "torch"
+        against = "torch" if options.quick else "torch,compile"
+        options.rows, options.peers = options.rows or "shim_*", options.peers or against
     default = tuple(n for n in peers.split(",") if not (options.quick and n == "compile"))
     wanted = tuple(options.peers.split(",")) if options.peers is not None else default
     if unknown := sorted(set(wanted) - {*peers.split(","), ""}):

@@ -12,20 +12,30 @@ from benchmarks.record import Builder, Inputs, Sizes, Step, StepRow
 
 __all__ = ["ROWS"]
 
-Make = Callable[[Any, Sizes, dict[str, Any]], Step]
+Wrap = Callable[[Any], Any]
+Make = Callable[[Any, Sizes, dict[str, Any], Wrap], Step]
 
 
-def either(make: Make) -> dict[str, Builder]:
-    """Builders of ``make(torch, sizes, inputs)``, with our package and with PyTorch."""
+def as_it_is(model: Any) -> Any:
+    return model
+
+
+def builders(make: Make, *, compiled: bool) -> dict[str, Builder]:
+    """Of ``make(torch, sizes, inputs, wrap)``: our package beside PyTorch, eager both.
+
+    Args:
+        compiled: ours runs under our ``torch.compile``, beside PyTorch eager *and* compiled.
+    """
 
     def ours(k: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
         shim = importlib.import_module("functorch_lite.torch")
-        return make(shim, sizes, {n: shim.from_numpy(np.array(v)) for n, v in x.items()})
+        tensors = {name: shim.from_numpy(np.array(v)) for name, v in x.items()}
+        return make(shim, sizes, tensors, shim.compile if compiled else as_it_is)
 
     def theirs(k: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
-        return make(k.torch, sizes, x)
+        return make(k.torch, sizes, x, k.compile)  # as it is, unless the kit is the compiling one
 
-    return {"ours": ours, "torch": theirs}
+    return {"ours": ours, "torch": theirs} | ({"compile": theirs} if compiled else {})
 
 
 def training_step(model: Any, optimizer: Any, loss_of: Callable[[], Any]) -> Step:
@@ -48,30 +58,62 @@ def images(sizes: Sizes, rng: np.random.Generator) -> Inputs:
     }
 
 
-def perceptron(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
+def perceptron(torch: Any, sizes: Sizes, x: dict[str, Any], wrap: Wrap) -> Step:
     nn = torch.nn
     torch.manual_seed(0)
     layers: list[Any] = [nn.Linear(sizes["features"], sizes["hidden"]), nn.ReLU()]
     if "hidden2" in sizes:
         layers += [nn.Linear(sizes["hidden"], sizes["hidden2"]), nn.ReLU()]
     last = sizes.get("hidden2", sizes["hidden"])
-    model = nn.Sequential(*layers, nn.Linear(last, sizes["classes"]))
+    model = wrap(nn.Sequential(*layers, nn.Linear(last, sizes["classes"])))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
     return training_step(model, optimizer, lambda: criterion(model(x["x"]), x["y"]))
 
 
-def convolutional(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
+def convolutional(torch: Any, sizes: Sizes, x: dict[str, Any], wrap: Wrap) -> Step:
     nn = torch.nn
     torch.manual_seed(0)
-    model = nn.Sequential(
+    net = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(32 * (sizes["side"] // 4) ** 2, 10),
     )  # fmt: skip
+    model = wrap(net)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     side = sizes["side"]
     pictures = x["x"].reshape(-1, 1, side, side)
+    criterion = nn.CrossEntropyLoss()
+    return training_step(model, optimizer, lambda: criterion(model(pictures), x["y"]))
+
+
+def residual(torch: Any, sizes: Sizes, x: dict[str, Any], wrap: Wrap) -> Step:
+    nn, F = torch.nn, torch.nn.functional
+    torch.manual_seed(0)
+
+    class Block(nn.Module):  # type: ignore[name-defined]
+        def __init__(self, inputs: int, width: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
+            self.norm1 = nn.BatchNorm2d(width)
+            self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+            self.norm2 = nn.BatchNorm2d(width)
+            self.shortcut = nn.Sequential()
+            if stride != 1 or inputs != width:
+                narrow = nn.Conv2d(inputs, width, 1, stride, bias=False)
+                self.shortcut = nn.Sequential(narrow, nn.BatchNorm2d(width))
+
+        def forward(self, h: Any) -> Any:
+            out = F.relu(self.norm1(self.conv1(h)))
+            return F.relu(self.norm2(self.conv2(out)) + self.shortcut(h))
+
+    width, side = sizes["width"], sizes["side"]
+    stem = nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+    blocks = Block(width, width, 1), Block(width, 2 * width, 2), Block(2 * width, 4 * width, 2)
+    head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, sizes["classes"])
+    model = wrap(nn.Sequential(*stem, *blocks, *head))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    pictures = x["x"].reshape(-1, 3, side, side)
     criterion = nn.CrossEntropyLoss()
     return training_step(model, optimizer, lambda: criterion(model(pictures), x["y"]))
 
@@ -81,7 +123,7 @@ def tokens(sizes: Sizes, rng: np.random.Generator) -> Inputs:
     return {n: rng.integers(0, sizes["vocabulary"], shape, dtype=np.int64) for n in ("x", "y")}
 
 
-def gpt(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
+def gpt(torch: Any, sizes: Sizes, x: dict[str, Any], wrap: Wrap) -> Step:
     nn, F = torch.nn, torch.nn.functional
     torch.manual_seed(0)
     width, heads, length = sizes["width"], sizes["heads"], sizes["length"]
@@ -116,7 +158,7 @@ def gpt(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
                 h = block(h)
             return self.head(self.norm(h))
 
-    model = GPT()
+    model = wrap(GPT())
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
     def loss_of() -> Any:
@@ -125,7 +167,7 @@ def gpt(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
     return training_step(model, optimizer, loss_of)
 
 
-def lstm(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
+def lstm(torch: Any, sizes: Sizes, x: dict[str, Any], wrap: Wrap) -> Step:
     nn = torch.nn
     torch.manual_seed(0)
     vocabulary, width = sizes["vocabulary"], sizes["width"]
@@ -140,7 +182,7 @@ def lstm(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
         def forward(self, ids: Any) -> Any:
             return self.head(self.lstm(self.token(ids))[0])
 
-    model = Model()
+    model = wrap(Model())
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
 
@@ -152,31 +194,40 @@ def lstm(torch: Any, sizes: Sizes, x: dict[str, Any]) -> Step:
 
 def row(
     name: str, about: str, sizes: dict[str, int], tiny: dict[str, int], inputs: Any, make: Make,
-    goal: float | None,
+    goal: float | None, *, compiled: bool = False,
 ) -> StepRow:  # fmt: skip
     return StepRow(
-        f"shim_{name}", about, sizes=sizes, tiny=tiny, inputs=inputs, builders=either(make),
-        goal=goal,
+        f"shim_{name}", about, sizes=sizes, tiny=tiny, inputs=inputs,
+        builders=builders(make, compiled=compiled), goal=goal,
     )  # fmt: skip
 
 
 _SMALL = {"batch": 16, "features": 10, "hidden": 32, "classes": 2}
 _WIDE = {"batch": 128, "features": 784, "hidden": 512, "hidden2": 256, "classes": 10}
+_WIDE_TINY = {"batch": 4, "features": 8, "hidden": 8, "hidden2": 6, "classes": 3}
+_CNN = {"batch": 64, "side": 28, "features": 784, "classes": 10}
+_CNN_TINY = {"batch": 2, "side": 8, "features": 64, "classes": 10}
+_RESNET = {"batch": 32, "side": 32, "features": 3072, "width": 16, "classes": 10}
+_RESNET_TINY = {"batch": 2, "side": 8, "features": 192, "width": 4, "classes": 3}
 _GPT = {"batch": 8, "length": 64, "width": 128, "heads": 4, "layers": 4, "vocabulary": 256}
+_GPT_TINY = {"batch": 2, "length": 4, "width": 8, "heads": 2, "layers": 1, "vocabulary": 5}
 _LSTM = {"batch": 32, "length": 32, "width": 128, "vocabulary": 64}
+_LSTM_TINY = {"batch": 2, "length": 3, "width": 4, "vocabulary": 5}
 
 ROWS = [
     row("mlp_loop", "Adam step of a module 10-32-2", _SMALL, {**_SMALL, "batch": 4}, images,
         perceptron, 2.0),
-    row("mlp", "Adam step of a module 784-512-256-10", _WIDE,
-        {"batch": 4, "features": 8, "hidden": 8, "hidden2": 6, "classes": 3}, images,
-        perceptron, 1.5),
-    row("cnn", "SGD step of a convolutional module, 28x28",
-        {"batch": 64, "side": 28, "features": 784, "classes": 10},
-        {"batch": 2, "side": 8, "features": 64, "classes": 10}, images, convolutional, None),
-    row("gpt", "AdamW step of a GPT of modules, 4 layers", _GPT,
-        {"batch": 2, "length": 4, "width": 8, "heads": 2, "layers": 1, "vocabulary": 5}, tokens,
-        gpt, 1.5),
-    row("lstm", "Adam step of an LSTM language model", _LSTM,
-        {"batch": 2, "length": 3, "width": 4, "vocabulary": 5}, tokens, lstm, 1.5),
+    row("mlp", "Adam step of a module 784-512-256-10", _WIDE, _WIDE_TINY, images, perceptron, 1.5),
+    row("cnn", "SGD step of a convolutional module, 28x28", _CNN, _CNN_TINY, images,
+        convolutional, None),
+    row("resnet", "SGD step of a residual network, 32x32", _RESNET, _RESNET_TINY, images,
+        residual, None),
+    row("gpt", "AdamW step of a GPT of modules, 4 layers", _GPT, _GPT_TINY, tokens, gpt, 1.5),
+    row("lstm", "Adam step of an LSTM language model", _LSTM, _LSTM_TINY, tokens, lstm, 1.5),
+    row("mlp_compiled", "the MLP under torch.compile", _WIDE, _WIDE_TINY, images, perceptron, 1.0,
+        compiled=True),
+    row("cnn_compiled", "the CNN under torch.compile", _CNN, _CNN_TINY, images, convolutional,
+        None, compiled=True),
+    row("gpt_compiled", "the GPT under torch.compile", _GPT, _GPT_TINY, tokens, gpt, 1.0,
+        compiled=True),
 ]  # fmt: skip
