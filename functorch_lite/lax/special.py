@@ -74,7 +74,7 @@ def random_gamma_grad(a: Any, x: Any) -> Array:
         a, x: arrays of one dtype and shape, or numbers.
 
     >>> random_gamma_grad(1.0, 1.0)
-    Array(0.6964291, dtype=float32)
+    Array(1.173563, dtype=float32)
     """
     a, x = operands("random_gamma_grad", a, x)
     dtype, (a, x) = a.dtype, (cast(v, float64) for v in (a, x))

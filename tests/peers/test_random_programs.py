@@ -32,11 +32,21 @@ FEWEST_USES = 8
 
 # Ops that no program contains, and why.
 _NAMED = ("psum", "all_gather", "all_to_all", "ppermute", "axis_index")
+_MATRICES = (
+    "cholesky", "cofactor", "column_order", "det", "eig", "eigh", "expm", "hessenberg", "lu",
+    "pinv", "polar", "qr", "schur", "slogdet", "solve", "sqrtm", "svd", "sylvester",
+    "triangular_solve",
+)  # fmt: skip
+_SPECIAL = [n for n, op in REGISTRY.items() if op.info.get("library") == "scipy.special"]
 LEFT_OUT: dict[str, str] = {
     **dict.fromkeys(_NAMED, "a vmap with that axis replaces them before a graph is written; the "
                     "control programs compare their values"),
     "pure_callback": "its function belongs to Python, not to either library",
     "debug_callback": "it returns nothing to compare",
+    **dict.fromkeys(_MATRICES, "compared with JAX in tests/linalg"),
+    **dict.fromkeys(_SPECIAL, "compared with JAX in tests/scipy"),
+    "fft": "compared with JAX in tests/transforms/test_complex_against_jax.py",
+    "gcd": "compared with JAX in tests/numpy/test_more_against_jax.py",
 }  # fmt: skip
 
 tally: Counter[str] = Counter()

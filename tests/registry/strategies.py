@@ -31,7 +31,7 @@ def _values(shape: Shape, domain: Any = (-2.0, 2.0)) -> Callable[..., np.ndarray
     return lambda dtype, rng: draw(rng, shape, dtype, domain)
 
 
-def _integers(shape: Shape, low: int, high: int) -> Callable[..., np.ndarray]:
+def _integers(shape: Shape, low: int = 0, high: int = 4) -> Callable[..., np.ndarray]:
     return lambda dtype, rng: np.asarray(rng.integers(low, high, shape), np.int64)
 
 
@@ -63,8 +63,9 @@ def _elementwise(op: Op, draw_from: Any, params: dict[str, Any]) -> Plan:
     domain = op.info["domain"]
     spans = domain if isinstance(domain[0], tuple) else (domain,) * count
     shared = op.info["shared"]
+    other = _integers if op.info["first"] == "i" else _bools
     return [
-        _values(s, d) if i in shared else _bools(s)
+        _values(s, d) if i in shared else other(s)
         for i, (s, d) in enumerate(zip(shapes, spans, strict=True))
     ], params
 
