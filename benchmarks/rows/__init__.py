@@ -20,6 +20,7 @@ from benchmarks.rows import (
     regressions,
     scaling,
     shim,
+    shim_data,
     shim_networks,
 )
 
@@ -36,6 +37,7 @@ ROWS: tuple[Row, ...] = (
     *contractions.ROWS,
     *shim.ROWS,
     *shim_networks.ROWS,
+    *shim_data.ROWS,
     *process.ROWS,
 )
 
