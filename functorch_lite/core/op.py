@@ -123,13 +123,18 @@ class Whole:
         fn: forward mode ``fn(primals, tangents, params) -> (ans, tangent)``; reverse mode
             ``fn(ct, ans, args, params, wants) -> list of cotangents``.
         saves: of ``"args"`` and ``"ans"``, what reverse mode keeps in memory.
+        linear: positions of operands in which alone the op is linear, as a system is in its right
+            side: for their cotangents the rule reads the other operands, and not the answer.
     """
 
-    __slots__ = ("fn", "saves")
+    __slots__ = ("fn", "linear", "saves")
 
-    def __init__(self, fn: Callable[..., Any], saves: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], saves: tuple[str, ...] = (), linear: tuple[int, ...] = ()
+    ) -> None:
         self.fn = fn
         self.saves = saves
+        self.linear = linear
 
 
 class Shared:
@@ -144,9 +149,11 @@ class Shared:
         self.value = value
 
 
-def whole_vjp(fn: Callable[..., Any], saves: tuple[str, ...] = ()) -> Whole:
+def whole_vjp(
+    fn: Callable[..., Any], saves: tuple[str, ...] = (), linear: tuple[int, ...] = ()
+) -> Whole:
     """Reverse rule for all operands at once; see :class:`Whole`."""
-    return Whole(fn, saves)
+    return Whole(fn, saves, linear)
 
 
 REGISTRY: dict[str, Op] = {}

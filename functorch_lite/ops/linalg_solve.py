@@ -123,7 +123,7 @@ triangular_solve: Op = define(
     eager=lapack.on_host(lapack.triangular_solve),
     aval=_triangular_aval,
     jvp=Whole(_triangular_jvp),
-    vjp=adjoint(_triangular_vjp, saves=("args", "ans")),
+    vjp=adjoint(_triangular_vjp, saves=("args", "ans"), linear=(1,)),
     batch=_batch(lambda: triangular_solve),
     kinds="fc",
 )
@@ -150,7 +150,7 @@ solve: Op = define(
     eager=lapack.on_host(lapack.solve),
     aval=lambda a, b: _systems_aval("solve", a, b, True),
     jvp=Whole(_solve_jvp),
-    vjp=whole_vjp(_solve_vjp, saves=("args", "ans")),
+    vjp=whole_vjp(_solve_vjp, saves=("args", "ans"), linear=(1,)),
     batch=_batch(lambda: solve),
     kinds="fc",
 )

@@ -12,16 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import complex64, float32, float64, int64
 from functorch_lite.core.op import Op, whole_vjp
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import convert
 from functorch_lite.ops.arithmetic import add, div, mul, scale, sub
-from functorch_lite.ops.compare import bitwise_and, eq, ge, gt, le, lt, ne, select
+from functorch_lite.ops.compare import eq, ge, gt, le, lt, ne, select
 from functorch_lite.ops.contract import dot_general
 from functorch_lite.ops.creation import iota
-from functorch_lite.ops.families import ones_like, zeros_like
+from functorch_lite.ops.families import const, ones_like, zeros_like
 from functorch_lite.ops.reduce import reduce_sum
 from functorch_lite.ops.shape import (
     broadcast_to,
@@ -218,9 +220,14 @@ def inner(x: Any, y: Any) -> Any:
 
 
 def quotient(x: Any, y: Any) -> Any:
-    """x / y, but 0 where both are: nothing flows that was never asked for."""
-    none = bitwise_and(eq(x, zeros_like(x)), eq(y, zeros_like(y)))
-    return div(select(none, zeros_like(x), x), select(none, ones_like(y), y))
+    """x / y, but 0 where both are: nothing flows that was never asked for.
+
+    Written so that it is linear in x: where y is 0, x is multiplied with all that is finite, twice.
+    """
+    zero, one = eq(y, zeros_like(y)), ones_like(y)
+    largest = const(float(np.finfo(real_dtype(y.dtype)).max), y.dtype)
+    factor = select(zero, mul(one, largest), one)
+    return div(mul(mul(x, factor), factor), select(zero, one, y))
 
 
 def over_gaps(x: Any, w: Any) -> Any:
@@ -243,7 +250,9 @@ def lower_from_hermitian(g: Any) -> Any:
 
 
 # -------------------------------------------------------------------------------------------- rules
-def adjoint(rule: Callable[..., Any], saves: tuple[str, ...]) -> Any:
+def adjoint(
+    rule: Callable[..., Any], saves: tuple[str, ...], linear: tuple[int, ...] = ()
+) -> Any:
     """A reverse rule from one that is stated for the scalar product Re(xᴴ y).
 
     ``rule(g, ans, args, params, wants)`` takes and returns the conjugates of cotangents.
@@ -255,7 +264,7 @@ def adjoint(rule: Callable[..., Any], saves: tuple[str, ...]) -> Any:
         found = rule(g, ans, args, params, wants)
         return [None if x is None else conj(x) for x in found]
 
-    return whole_vjp(vjp, saves=saves)
+    return whole_vjp(vjp, saves=saves, linear=linear)
 
 
 def batch_of(op: Callable[[], Op]) -> Callable[..., Any]:

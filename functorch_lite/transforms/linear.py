@@ -104,7 +104,7 @@ def _check_linear(eqn: Eqn, linear: set[Var], label: str) -> None:
     bad = op.vjp is NOT_DIFFERENTIABLE
     positions = [i for i, v in enumerate(eqn.inputs) if v in linear]
     if isinstance(op.vjp, Whole):
-        bad = "ans" in op.vjp.saves or "args" in op.vjp.saves
+        bad = bool(op.vjp.saves) and tuple(positions) not in [(i,) for i in op.vjp.linear]
     elif not bad:
         for i in positions:
             rule = op.rule_for(op.vjp, i)

@@ -14,7 +14,7 @@ import pytest
 
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
-from functorch_lite import ops, random
+from functorch_lite import ops, random, scipy
 
 jax = pytest.importorskip("jax", exc_type=ImportError)
 jnp, lax = jax.numpy, jax.lax
@@ -43,6 +43,7 @@ class Ours:
     np = fnp
     T = fl
     lax = fl.lax
+    scipy = scipy
     random = random
     name = "functorch_lite"
 
@@ -119,6 +120,7 @@ class Jax:
     np = jnp
     T = jax
     lax = lax
+    scipy = jax.scipy
     random = jax.random
     name = "JAX"
 

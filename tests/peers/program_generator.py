@@ -10,6 +10,7 @@ import program_array_templates as arrays
 import program_index_templates as indexing
 import program_integer_templates as integers
 import program_library_templates as library
+import program_numerical_templates as numerical
 import program_templates as elementwise
 from program_builder import COMFORTABLE, FLAT, SIZES, Builder
 from program_shrink import clean
@@ -22,6 +23,8 @@ TEMPLATES = {
     for module in (elementwise, arrays, indexing, integers, library)
     for name, template in module.TEMPLATES.items()
 }
+NUMERICAL_FROM = 100_000
+"""Programs from this number on are built around matrices, Fourier and special functions."""
 SMALLEST, LARGEST = 5, 40
 
 # How many more operations a transform makes of a program, roughly; it limits the programs' size.
@@ -31,7 +34,10 @@ COST = {
 }  # fmt: skip
 BUDGET = 150
 
-__all__ = ["LARGEST", "SMALLEST", "arguments", "generate", "operations", "outputs", "transforms_of"]
+__all__ = [
+    "LARGEST", "NUMERICAL_FROM", "SMALLEST", "arguments", "generate", "operations", "outputs",
+    "transforms_of",
+]  # fmt: skip
 
 
 def generate(number: int) -> Program:
@@ -59,11 +65,13 @@ def _program(rng: np.random.Generator, number: int, target: int) -> Program:
     args = arguments(rng)
     names = list(TEMPLATES)
     builder = Builder(rng, list(leaves(args)))
-    due = [names[(3 * number + i) % len(names)] for i in range(3)]
+    turns = numerical.TEMPLATES if number >= NUMERICAL_FROM else TEMPLATES
+    order = list(turns)
+    due = [order[(3 * number + i) % len(order)] for i in range(3)]
     rng.shuffle(due)
     while due or len(builder.nodes) < target:
         name = due.pop() if due else names[int(rng.integers(len(names)))]
-        TEMPLATES[name](builder)
+        (TEMPLATES | numerical.TEMPLATES)[name](builder)
     results = outputs(builder)
     return clean(Program(number, args, tuple(builder.nodes), results))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import program_control_blocks  # noqa: F401  (registers nodes)
+import program_numerical_nodes  # noqa: F401
 import program_window_nodes  # noqa: F401
 from program_backends import Jax, Ours
 from program_control_nodes import Body
