@@ -438,7 +438,8 @@ def schur(
     Args:
         x: array [..., n, n].
         compute_schur_vectors: return Z, too.
-        sort_eig_vals, select_callable: not supported; must be False and None.
+        sort_eig_vals, select_callable: must be False and None: eigenvalues stay in LAPACK's order,
+            as in JAX, which sorts none either.
 
     Returns:
         (T, Z), or (T,): T is upper triangular, for real x with 2 x 2 blocks for complex pairs. The
@@ -453,7 +454,11 @@ def schur(
     Source: jax.lax.linalg.schur.
     """
     if sort_eig_vals or select_callable is not None:
-        raise NotImplementedError("linalg.schur: eigenvalues cannot be sorted.")
+        raise NotImplementedError(
+            "linalg.schur: eigenvalues stay in LAPACK's order, as in JAX; expected sort_eig_vals="
+            "False and select_callable=None. Remedy: scipy.linalg.schur(x, sort=...) of a NumPy "
+            "array."
+        )
     return tuple(ops.schur(as_array(x, "linalg.schur"), vectors=bool(compute_schur_vectors)))
 
 

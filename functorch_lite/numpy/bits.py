@@ -58,8 +58,8 @@ def lcm(x1: Any, x2: Any) -> Array:
     Array(12, dtype=int64)
     """
     x, y = _integers(x1, x2, "lcm")
-    divisor = ops.maximum(ops.gcd(x, y), const(1, x.dtype))
-    found: Array = ops.mul(ops.abs(x), ops.abs(ops.floor_divide(y, divisor)))
+    # Of two zeros the divisor is 0, by which integers divide to 0.
+    found: Array = ops.mul(ops.abs(x), ops.abs(ops.floor_divide(y, ops.gcd(x, y))))
     return found
 
 

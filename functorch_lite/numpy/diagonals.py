@@ -175,24 +175,35 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False, *, inplace: bool = False
     Args:
         a: array of at least two dimensions; of more only if they are equal.
         val: number or array that broadcasts to the diagonal.
-        wrap: not supported.
+        wrap: in a matrix with more rows than columns go on, after an empty row, from the left.
         inplace: must be false, because arrays never change.
 
     Returns:
         array of a's shape and dtype.
 
+    Raises:
+        NotImplementedError: ``inplace`` is true.
+
     >>> fill_diagonal(np.zeros((2, 2)), 1)
     Array([[1., 0.],
            [0., 1.]], dtype=float64)
     """
-    if wrap or inplace:
-        raise NotImplementedError("fill_diagonal: wrap and inplace are not supported.")
+    if inplace:
+        raise NotImplementedError(
+            "fill_diagonal: arrays do not change in place. Remedy: x = fill_diagonal(x, val)."
+        )
     a = _matrices(a, "fill_diagonal")
     if a.ndim > 2 and len(set(a.shape)) > 1:
         raise ShapeError(f"fill_diagonal: all sizes must be equal, got shape {a.shape}.")
-    line = iota(a, shape=(min(a.shape),), dtype=int64, axis=0)
+    n = a.shape[1]
+    wrapped = wrap and a.ndim == 2 and a.shape[0] > n > 0
+    line = iota(a, shape=(-(-a.size // (n + 1)) if wrapped else min(a.shape),), dtype=int64, axis=0)
+    places = [line] * a.ndim
+    if wrapped:
+        flat, width = ops.mul(line, const(n + 1, int64)), const(n, int64)
+        places = [ops.floor_divide(flat, width), ops.remainder(flat, width)]
     update = broadcast_to(cast(as_array(val, "fill_diagonal", "val"), a.dtype), line.shape)
-    return ops.scatter(a, update, *[line] * a.ndim, axes=tuple(range(a.ndim)), mode="clip")
+    return ops.scatter(a, update, *places, axes=tuple(range(a.ndim)), mode="clip")
 
 
 def _indices(arrays: Any) -> tuple[Array, ...]:

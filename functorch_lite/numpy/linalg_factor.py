@@ -85,7 +85,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         ``QRResult`` of arrays [..., m, k] and [..., k, n]; or R.
 
     Raises:
-        ValueError: another mode (NumPy's ``"raw"`` is ``scipy.linalg.qr`` in LAPACK's own form).
+        ValueError: another mode; NumPy's ``"raw"``, LAPACK's packed form, is not among them.
 
     >>> import numpy as np
 

@@ -196,7 +196,10 @@ def _distinct(a: Array, size: int | None) -> tuple[Array, Array, Array]:
     With a size known before the program runs, the largest value follows where there are no more.
     """
     flat = ravel(a)
-    if size is None or not flat.shape[0]:
+    if not flat.shape[0]:
+        first, real = (fill(a, shape=(0,), dtype=d, value=0) for d in (int64, bool_))
+        return flat, first, real
+    if size is None:
         values, first = unique(flat, return_index=True)
         return values, first, fill(a, shape=values.shape, dtype=bool_, value=True)
     values, first, counts = unique(

@@ -13,12 +13,10 @@ import numpy as np
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole, whole_vjp
 from functorch_lite.ops import convert, lapack
-from functorch_lite.ops.arithmetic import add, mul, sub
-from functorch_lite.ops.families import define
+from functorch_lite.ops.arithmetic import mul, sub
 from functorch_lite.ops.linalg_solve import solve
 from functorch_lite.ops.matrix import (
     adjoint,
-    batch_of,
     check_matrices,
     column,
     h,
@@ -27,6 +25,8 @@ from functorch_lite.ops.matrix import (
     is_complex,
     like,
     mm,
+    on_matrices,
+    plus,
     real,
     real_dtype,
     t,
@@ -74,14 +74,12 @@ def _det_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -
     return [mul(_one_by_one(ct), cofactor(args[0]))]
 
 
-det: Op = define(
+det: Op = on_matrices(
     "det",
-    eager=lapack.on_host(_det),
+    eager=_det,
     aval=_det_aval,
     jvp=Whole(_det_jvp),
     vjp=whole_vjp(_det_vjp, saves=("args",)),
-    batch=batch_of(lambda: det),
-    kinds="fc",
 )
 
 
@@ -115,14 +113,12 @@ def _cofactor_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: A
     return [sub(mul(inner(ct, ans), inverse), mm(inverse, t(ct), ans))]
 
 
-cofactor: Op = define(
+cofactor: Op = on_matrices(
     "cofactor",
-    eager=lapack.on_host(_cofactor),
+    eager=_cofactor,
     aval=_cofactor_aval,
     jvp=Whole(_cofactor_jvp),
     vjp=whole_vjp(_cofactor_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: cofactor),
-    kinds="fc",
 )
 
 
@@ -147,19 +143,17 @@ def _slogdet_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any
     if is_complex(x) and g_sign is not None:
         # The sign turns by i Im(t) sign, of which the adjoint is i Im(g conj(sign)).
         turned = times_i(convert.imag(mul(g_sign, convert.conj(ans[0]))))
-        total = turned if total is None else add(total, turned)
+        total = plus(total, turned)
     if total is None:
         return [None]
     return [mul(_one_by_one(total), h(solve(x, identity_like(x))))]
 
 
-slogdet: Op = define(
+slogdet: Op = on_matrices(
     "slogdet",
-    eager=lapack.on_host(lapack.determinant),
+    eager=lapack.determinant,
     aval=_slogdet_aval,
     jvp=Whole(_slogdet_jvp),
     vjp=adjoint(_slogdet_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: slogdet),
     multi=True,
-    kinds="fc",
 )

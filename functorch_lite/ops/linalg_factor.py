@@ -18,12 +18,11 @@ from functorch_lite.ops import lapack
 from functorch_lite.ops.arithmetic import add, neg, scale, sub
 from functorch_lite.ops.convert import cast
 from functorch_lite.ops.creation import iota
-from functorch_lite.ops.families import const, define, zeros_like
+from functorch_lite.ops.families import const, zeros_like
 from functorch_lite.ops.index import gather
 from functorch_lite.ops.linalg_solve import triangular_solve
 from functorch_lite.ops.matrix import (
     adjoint,
-    batch_of,
     beside,
     check_matrices,
     columns,
@@ -36,6 +35,8 @@ from functorch_lite.ops.matrix import (
     lower_from_hermitian,
     mm,
     on_diagonal,
+    on_matrices,
+    plus,
     real,
     rows,
     strictly_lower,
@@ -90,14 +91,12 @@ def _cholesky_vjp(g: Any, factor: Any, args: Any, params: dict[str, Any], wants:
     return [lower_from_hermitian(whole)]
 
 
-cholesky: Op = define(
+cholesky: Op = on_matrices(
     "cholesky",
-    eager=lapack.on_host(lapack.cholesky),
+    eager=lapack.cholesky,
     aval=_cholesky_aval,
     jvp=Whole(_cholesky_jvp),
     vjp=adjoint(_cholesky_vjp, saves=("ans",)),
-    batch=batch_of(lambda: cholesky),
-    kinds="fc",
 )
 
 
@@ -173,15 +172,13 @@ def _lu_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) ->
     return [permuted(inside, _undone(ans[2]))]
 
 
-lu: Op = define(
+lu: Op = on_matrices(
     "lu",
-    eager=lapack.on_host(lapack.lu),
+    eager=lapack.lu,
     aval=_lu_aval,
     jvp=Whole(_lu_jvp),
     vjp=whole_vjp(_lu_vjp, saves=("ans",)),
-    batch=batch_of(lambda: lu),
     multi=True,
-    kinds="fc",
 )
 
 
@@ -236,27 +233,24 @@ def _qr_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -> 
         beyond = columns(gr, m, n)
         gr, rest = columns(gr, 0, m), mm(q, beyond)
         more = mm(columns(x, m, n), h(beyond))
-        gq = more if gq is None else add(gq, more)
+        gq = plus(gq, more)
     inside = None if gr is None else mm(gr, h(square))
     if gq is not None:
         turned = mm(h(q), gq)
         inside = neg(turned) if inside is None else sub(inside, turned)
     above = strictly_upper(inside)
     total = mm(q, add(add(above, h(above)), _real_diagonal(inside)))
-    total = total if gq is None else add(gq, total)
-    gx = divide(square, total, left=False, low=False, transpose=True, conjugate=True)
+    gx = divide(square, plus(gq, total), left=False, low=False, transpose=True, conjugate=True)
     if n > m:
         gx = beside(gx, columns(zeros_like(x), m, n) if rest is None else rest)
     return [gx]
 
 
-qr: Op = define(
+qr: Op = on_matrices(
     "qr",
-    eager=lapack.on_host(lapack.qr),
+    eager=lapack.qr,
     aval=_qr_aval,
     jvp=Whole(_qr_jvp),
     vjp=adjoint(_qr_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: qr),
     multi=True,
-    kinds="fc",
 )

@@ -18,11 +18,10 @@ from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import lapack
 from functorch_lite.ops.arithmetic import add, neg, sub
-from functorch_lite.ops.families import define, zeros_like
+from functorch_lite.ops.families import zeros_like
 from functorch_lite.ops.linalg_solve import solve
 from functorch_lite.ops.matrix import (
     adjoint,
-    batch_of,
     below,
     beside,
     check_matrices,
@@ -30,6 +29,8 @@ from functorch_lite.ops.matrix import (
     h,
     like,
     mm,
+    on_matrices,
+    plus,
     rows,
 )
 
@@ -68,14 +69,12 @@ def _expm_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -
     return [_along(h(args[0]), g)]
 
 
-expm: Op = define(
+expm: Op = on_matrices(
     "expm",
-    eager=lapack.on_host(_expm),
+    eager=_expm,
     aval=_expm_aval,
     jvp=Whole(_expm_jvp),
     vjp=adjoint(_expm_vjp, saves=("args",)),
-    batch=batch_of(lambda: expm),
-    kinds="fc",
 )
 
 
@@ -135,15 +134,13 @@ def _sylvester_vjp(g: Any, x: Any, args: Any, params: dict[str, Any], wants: Any
     ]
 
 
-sylvester: Op = define(
+sylvester: Op = on_matrices(
     "sylvester",
     operands=("a", "b", "c"),
-    eager=lapack.on_host(_sylvester),
+    eager=_sylvester,
     aval=_sylvester_aval,
     jvp=Whole(_sylvester_jvp),
-    vjp=adjoint(_sylvester_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: sylvester),
-    kinds="fc",
+    vjp=adjoint(_sylvester_vjp, saves=("args", "ans"), linear=(2,)),
 )
 
 
@@ -179,14 +176,12 @@ def _sqrtm_vjp(g: Any, root: Any, args: Any, params: dict[str, Any], wants: Any)
     return [like(sylvester(h(root), h(root), g), args[0])]
 
 
-sqrtm: Op = define(
+sqrtm: Op = on_matrices(
     "sqrtm",
-    eager=lapack.on_host(_sqrtm),
+    eager=_sqrtm,
     aval=_sqrtm_aval,
     jvp=Whole(_sqrtm_jvp),
     vjp=adjoint(_sqrtm_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: sqrtm),
-    kinds="fc",
 )
 
 
@@ -239,17 +234,14 @@ def _polar_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) 
         turn = neg(moved) if turn is None else sub(turn, moved)
     turn = sylvester(p, p, turn)
     inside = sub(turn, h(turn))
-    found = mm(u, inside if gp is None else add(inside, gp))
-    return [found if beyond is None else add(found, beyond)]
+    return [plus(mm(u, plus(inside, gp)), beyond)]
 
 
-polar: Op = define(
+polar: Op = on_matrices(
     "polar",
-    eager=lapack.on_host(_polar),
+    eager=_polar,
     aval=_polar_aval,
     jvp=Whole(_polar_jvp),
     vjp=adjoint(_polar_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: polar),
     multi=True,
-    kinds="fc",
 )

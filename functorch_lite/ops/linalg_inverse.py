@@ -15,8 +15,7 @@ from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import lapack
 from functorch_lite.ops.arithmetic import add, sub
-from functorch_lite.ops.families import define
-from functorch_lite.ops.matrix import adjoint, batch_of, check_matrices, h, mm, real_dtype
+from functorch_lite.ops.matrix import adjoint, check_matrices, h, mm, on_matrices, real_dtype
 
 __all__ = ["pinv"]
 
@@ -72,13 +71,11 @@ def _pinv_vjp(g: Any, p: Any, args: Any, params: dict[str, Any], wants: Any) -> 
     return [sub(add(rows, columns), mm(ph, g, ph)), None]
 
 
-pinv: Op = define(
+pinv: Op = on_matrices(
     "pinv",
     operands=("x", "rtol"),
-    eager=lapack.on_host(_pinv),
+    eager=_pinv,
     aval=_pinv_aval,
     jvp=Whole(_pinv_jvp),
     vjp=adjoint(_pinv_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: pinv),
-    kinds="fc",
 )

@@ -12,31 +12,24 @@ from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import GradientError
 from functorch_lite.ops import lapack
-from functorch_lite.ops.families import NOT_DIFFERENTIABLE, define
-from functorch_lite.ops.matrix import batch_of, check_matrices
+from functorch_lite.ops.families import NOT_DIFFERENTIABLE
+from functorch_lite.ops.matrix import batch_of, check_matrices, on_matrices
 
 __all__ = ["column_order", "hessenberg", "schur"]
 
 
-def _refused(name: str, instead: str) -> tuple[Whole, Whole]:
-    """Forward and reverse rules that say what has a derivative."""
+def _without_derivative(name: str, eager: Any, aval: Any, instead: str) -> Op:
+    """An op whose rules, in both modes, say what has a derivative ``instead``."""
 
-    def jvp(primals: Any, tangents: Any, params: Any) -> Any:
+    def refuse(*_: Any) -> Any:
         raise GradientError(f"{name}: has no derivative. Remedy: {instead}.")
 
-    def vjp(ct: Any, ans: Any, args: Any, params: Any, wants: Any) -> Any:
-        raise GradientError(f"{name}: has no derivative. Remedy: {instead}.")
-
-    return Whole(jvp), Whole(vjp)
-
-
-def _without_derivative(name: str, eager: Any, aval: Any, batch: Any, instead: str) -> Op:
-    jvp, vjp = _refused(name, instead)
     # Like a callback it runs on the host, and refuses to be differentiated.
-    return Op(
-        name, ("x",), lapack.on_host(eager), aval, jvp, vjp, batch, multi=True, family="host",
-        info={"kinds": "fc"},
+    op = Op(
+        name, ("x",), lapack.on_host(eager), aval, Whole(refuse), Whole(refuse),
+        batch_of(lambda: op), multi=True, family="host", info={"kinds": "fc"},
     )  # fmt: skip
+    return op
 
 
 def _schur_aval(x: Aval, *, vectors: bool) -> tuple[Aval, ...]:
@@ -51,13 +44,11 @@ def _hessenberg_aval(x: Aval) -> tuple[Aval, Aval]:
 
 
 schur: Op = _without_derivative(
-    "schur", lapack.schur, _schur_aval, batch_of(lambda: schur),
-    "eig, eigh, expm and sqrtm have one",
-)  # fmt: skip
+    "schur", lapack.schur, _schur_aval, "eig, eigh, expm and sqrtm have one"
+)
 hessenberg: Op = _without_derivative(
-    "hessenberg", lapack.hessenberg, _hessenberg_aval, batch_of(lambda: hessenberg),
-    "eig, eigh and qr have one",
-)  # fmt: skip
+    "hessenberg", lapack.hessenberg, _hessenberg_aval, "eig, eigh and qr have one"
+)
 
 
 def _column_order_aval(x: Aval) -> Aval:
@@ -65,12 +56,10 @@ def _column_order_aval(x: Aval) -> Aval:
     return make_aval((*x.shape[:-2], x.shape[-1]), lapack.INDEX)
 
 
-column_order: Op = define(
+column_order: Op = on_matrices(
     "column_order",
-    eager=lapack.on_host(lapack.column_order),
+    eager=lapack.column_order,
     aval=_column_order_aval,
     jvp=NOT_DIFFERENTIABLE,
     vjp=NOT_DIFFERENTIABLE,
-    batch=batch_of(lambda: column_order),
-    kinds="fc",
 )

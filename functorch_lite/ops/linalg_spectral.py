@@ -20,11 +20,9 @@ from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import GradientError
 from functorch_lite.ops import convert, lapack
 from functorch_lite.ops.arithmetic import add, mul, sub
-from functorch_lite.ops.families import define
 from functorch_lite.ops.linalg_solve import solve
 from functorch_lite.ops.matrix import (
     adjoint,
-    batch_of,
     check_matrices,
     column,
     conj,
@@ -36,7 +34,9 @@ from functorch_lite.ops.matrix import (
     like,
     lower_from_hermitian,
     mm,
+    on_matrices,
     over_gaps,
+    plus,
     quotient,
     real,
     real_dtype,
@@ -46,11 +46,6 @@ from functorch_lite.ops.matrix import (
 from functorch_lite.ops.shape import broadcast_to
 
 __all__ = ["eig", "eigh", "svd"]
-
-
-def _plus(x: Any, y: Any) -> Any:
-    """A sum of terms, of which None is a zero."""
-    return y if x is None else x if y is None else add(x, y)
 
 
 # --------------------------------------------------------------------------------- Hermitian ones
@@ -77,19 +72,17 @@ def _eigh_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -
     w, v = ans if params["vectors"] else eigh(args[0], vectors=True)
     inside = None if gw is None else diagonal_matrix(like(gw, v))
     if gv is not None:
-        inside = _plus(inside, over_gaps(mm(h(v), gv), w))
+        inside = plus(inside, over_gaps(mm(h(v), gv), w))
     return [lower_from_hermitian(mm(v, inside, h(v)))]
 
 
-eigh: Op = define(
+eigh: Op = on_matrices(
     "eigh",
-    eager=lapack.on_host(lapack.eigh),
+    eager=lapack.eigh,
     aval=_eigh_aval,
     jvp=Whole(_eigh_jvp),
     vjp=adjoint(_eigh_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: eigh),
     multi=True,
-    kinds="fc",
 )
 
 
@@ -163,30 +156,28 @@ def _svd_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) ->
     beyond = None  # what leads out of the spaces of u and v
     if gu is not None:
         turned = mm(h(u), gu)
-        inside = _plus(inside, mul(_over_squares(sub(turned, h(turned)), s), row(factor)))
+        inside = plus(inside, mul(_over_squares(sub(turned, h(turned)), s), row(factor)))
         if is_complex(x):
             phase = quotient(times_i(convert.imag(diagonal(turned))), factor)
-            inside = _plus(inside, diagonal_matrix(phase))
+            inside = plus(inside, diagonal_matrix(phase))
         if m > n:
             beyond = mm(_over_columns(sub(gu, mm(u, turned)), factor), vh)
     if gvh is not None:
         gv = h(gvh)
         turned = mm(vh, gv)
-        inside = _plus(inside, mul(column(factor), _over_squares(sub(turned, h(turned)), s)))
+        inside = plus(inside, mul(column(factor), _over_squares(sub(turned, h(turned)), s)))
         if n > m:
             beyond = mm(u, h(_over_columns(sub(gv, mm(v, turned)), factor)))
-    return [_plus(mm(u, inside, vh), beyond)]
+    return [plus(mm(u, inside, vh), beyond)]
 
 
-svd: Op = define(
+svd: Op = on_matrices(
     "svd",
-    eager=lapack.on_host(lapack.svd),
+    eager=lapack.svd,
     aval=_svd_aval,
     jvp=Whole(_svd_jvp),
     vjp=adjoint(_svd_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: svd),
     multi=True,
-    kinds="fc",
 )
 
 
@@ -232,18 +223,16 @@ def _eig_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) ->
         turned = mm(h(v), gv)
         growth = like(real(diagonal(turned)), v)
         turned = sub(turned, mul(mm(h(v), v), row(growth)))
-        inside = _plus(inside, over_gaps(turned, conj(w)))
+        inside = plus(inside, over_gaps(turned, conj(w)))
     found = mm(solve(h(v), inside), h(v))
     return [like(found, x)]
 
 
-eig: Op = define(
+eig: Op = on_matrices(
     "eig",
-    eager=lapack.on_host(lapack.eig),
+    eager=lapack.eig,
     aval=_eig_aval,
     jvp=Whole(_eig_jvp),
     vjp=adjoint(_eig_vjp, saves=("args", "ans")),
-    batch=batch_of(lambda: eig),
     multi=True,
-    kinds="fc",
 )

@@ -18,12 +18,12 @@ from functorch_lite.core.aval import Aval
 from functorch_lite.core.dtypes import complex64, float32, float64, int64
 from functorch_lite.core.op import Op, whole_vjp
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.ops import convert
+from functorch_lite.ops import convert, lapack
 from functorch_lite.ops.arithmetic import add, div, mul, scale, sub
 from functorch_lite.ops.compare import eq, ge, gt, le, lt, ne, select
 from functorch_lite.ops.contract import dot_general
 from functorch_lite.ops.creation import iota
-from functorch_lite.ops.families import const, ones_like, zeros_like
+from functorch_lite.ops.families import define, full_like, ones_like, zeros_like
 from functorch_lite.ops.reduce import reduce_sum
 from functorch_lite.ops.shape import (
     broadcast_to,
@@ -222,12 +222,17 @@ def inner(x: Any, y: Any) -> Any:
 def quotient(x: Any, y: Any) -> Any:
     """x / y, but 0 where both are: nothing flows that was never asked for.
 
-    Written so that it is linear in x: where y is 0, x is multiplied with all that is finite, twice.
+    Written so that it is linear in x: where y is 0, x is multiplied with all that is finite, twice,
+    which makes infinities of x's sign, in complex numbers NaN too, of all that is not subnormal.
     """
     zero, one = eq(y, zeros_like(y)), ones_like(y)
-    largest = const(float(np.finfo(real_dtype(y.dtype)).max), y.dtype)
-    factor = select(zero, mul(one, largest), one)
+    factor = select(zero, full_like(y, float(np.finfo(y.dtype).max)), one)
     return div(mul(mul(x, factor), factor), select(zero, one, y))
+
+
+def plus(x: Any, y: Any) -> Any:
+    """A sum of terms, of which None is a zero."""
+    return y if x is None else x if y is None else add(x, y)
 
 
 def over_gaps(x: Any, w: Any) -> Any:
@@ -250,9 +255,7 @@ def lower_from_hermitian(g: Any) -> Any:
 
 
 # -------------------------------------------------------------------------------------------- rules
-def adjoint(
-    rule: Callable[..., Any], saves: tuple[str, ...], linear: tuple[int, ...] = ()
-) -> Any:
+def adjoint(rule: Callable[..., Any], saves: tuple[str, ...], linear: tuple[int, ...] = ()) -> Any:
     """A reverse rule from one that is stated for the scalar product Re(xᴴ y).
 
     ``rule(g, ans, args, params, wants)`` takes and returns the conjugates of cotangents.
@@ -274,3 +277,28 @@ def batch_of(op: Callable[[], Op]) -> Callable[..., Any]:
         return op()(*[with_batch(x, b, size) for x, b in zip(args, batched, strict=True)], **params)
 
     return batch
+
+
+def on_matrices(
+    name: str,
+    *,
+    eager: Callable[..., Any],
+    aval: Callable[..., Any],
+    jvp: Any,
+    vjp: Any,
+    operands: tuple[str, ...] = ("x",),
+    multi: bool = False,
+) -> Op:
+    """Declare an op that ``eager`` computes on the host, for stacks with any leading axes."""
+    op: Op = define(
+        name,
+        operands=operands,
+        eager=lapack.on_host(eager),
+        aval=aval,
+        jvp=jvp,
+        vjp=vjp,
+        batch=batch_of(lambda: op),
+        multi=multi,
+        kinds="fc",
+    )
+    return op

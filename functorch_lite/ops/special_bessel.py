@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from functorch_lite.core.op import Op
-from functorch_lite.ops.arithmetic import add, div, mul, neg, sign, sub
-from functorch_lite.ops.special_eager import even_series, member, quotient, scipy_special, special
+from functorch_lite.ops.arithmetic import abs, add, div, mul, neg, sign, square, sub
+from functorch_lite.ops.special_eager import (
+    member,
+    power_series,
+    quotient,
+    scipy_special,
+    special,
+)
+from functorch_lite.ops.transcendental import exp
 
 __all__ = [
     "airy_ai", "airy_ai_prime", "bessel_i0e", "bessel_i1e", "bessel_j0", "bessel_j1", "bessel_y0",
@@ -17,6 +25,20 @@ __all__ = [
 ]  # fmt: skip
 
 _RIGHT = (0.4, 3.0)
+_I1_OVER_X = [0.5 / (4**k * math.factorial(k) * math.factorial(k + 1)) for k in range(12)]
+_J1_OVER_X = [(-1) ** k * c for k, c in enumerate(_I1_OVER_X)]
+
+
+def _i1_over(x: Any) -> Any:
+    return power_series(square(x), _I1_OVER_X)
+
+
+def _i1e_over(x: Any) -> Any:
+    return mul(exp(neg(abs(x))), _i1_over(x))
+
+
+def _j1_over(x: Any) -> Any:
+    return power_series(square(x), _J1_OVER_X)
 
 
 def _odd(name: str) -> Callable[..., Any]:
@@ -50,7 +72,7 @@ i0 = special("i0", _i0, (lambda t, x: mul(t, i1(x)),), code="i0({0})")
 
 
 def _i1_dx(t: Any, x: Any, ans: Any) -> Any:
-    return mul(t, sub(i0(x), quotient(ans, x, even_series(x, 0.5, 1 / 16))))
+    return mul(t, sub(i0(x), quotient(ans, x, _i1_over)))
 
 
 i1: Op = special("i1", _odd("i1"), (_i1_dx,), code="i1({0})")
@@ -61,9 +83,7 @@ def _i0e_dx(t: Any, x: Any, ans: Any) -> Any:
 
 
 def _i1e_dx(t: Any, x: Any, ans: Any) -> Any:
-    return mul(
-        t, sub(bessel_i0e(x), add(mul(sign(x), ans), quotient(ans, x, even_series(x, 0.5, 1 / 16))))
-    )
+    return mul(t, sub(bessel_i0e(x), add(mul(sign(x), ans), quotient(ans, x, _i1e_over))))
 
 
 bessel_i0e: Op = special("bessel_i0e", "i0e", (_i0e_dx,), domain=(0.3, 3.0), code="i0e({0})")
@@ -95,7 +115,7 @@ bessel_j0 = special(
 bessel_j1: Op = special(
     "bessel_j1",
     _oscillating("j1", odd=True),
-    (lambda t, x, ans: mul(t, sub(bessel_j0(x), quotient(ans, x, even_series(x, 0.5, -1 / 16)))),),
+    (lambda t, x, ans: mul(t, sub(bessel_j0(x), quotient(ans, x, _j1_over))),),
     code="j1({0})",
 )
 bessel_y0 = special(

@@ -5,19 +5,21 @@ SciPy is loaded when one is first used. What CuPy lacks is computed by SciPy on 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from functorch_lite.core.dtypes import float64, is_complex, is_float
 from functorch_lite.core.op import Op
-from functorch_lite.ops.arithmetic import add, div, scale, square
-from functorch_lite.ops.compare import eq, select
+from functorch_lite.ops.arithmetic import abs, add, div, mul
+from functorch_lite.ops.compare import lt, select
 from functorch_lite.ops.convert import cast
-from functorch_lite.ops.families import elementwise, full_like, ones_like, zeros_like
+from functorch_lite.ops.families import const, elementwise, full_like, ones_like, zeros_like
 
-__all__ = ["even_series", "in_float64", "member", "on_host", "quotient", "scipy_special", "special"]
+__all__ = [
+    "in_float64", "member", "on_host", "power_series", "quotient", "scipy_special", "special",
+]  # fmt: skip
 
 
 def scipy_special(name: str) -> Callable[..., Any]:
@@ -116,15 +118,24 @@ def in_float64(fn: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def quotient(x: Any, y: Any, near_zero: Any) -> Any:
-    """x / y, and ``near_zero``, its series in y, where y is 0: so derivatives exist there too."""
-    zero = eq(y, zeros_like(y))
-    return select(zero, near_zero, div(x, select(zero, ones_like(y), y)))
+def quotient(x: Any, y: Any, near_zero: Callable[[Any], Any], radius: float = 1.0) -> Any:
+    """x / y, and its series ``near_zero`` of y where abs(y) < radius.
+
+    Both vanish at 0, so there is no quotient there, and around it each derivative of the quotient
+    loses as many digits as y has zeros. The series must be exact to the last digit in the radius.
+    """
+    near = lt(abs(y), const(radius, y.dtype))
+    outside = div(x, select(near, ones_like(y), y))
+    return select(near, near_zero(select(near, y, zeros_like(y))), outside)
 
 
-def even_series(y: Any, at_zero: float, curvature: float) -> Any:
-    """at_zero + curvature y**2."""
-    return add(full_like(y, at_zero), scale(square(y), curvature))
+def power_series(y: Any, coefficients: Sequence[float]) -> Any:
+    """The sum of coefficients[k] y**k."""
+    *lower, highest = coefficients
+    total = full_like(y, highest)
+    for c in reversed(lower):
+        total = add(mul(total, y), const(c, y.dtype))
+    return total
 
 
 def member(name: str, which: int) -> Callable[..., Any]:

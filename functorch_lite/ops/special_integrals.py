@@ -12,9 +12,9 @@ from functorch_lite.ops.compare import lt, select
 from functorch_lite.ops.convert import cast
 from functorch_lite.ops.families import const, full_like
 from functorch_lite.ops.special_eager import (
-    even_series,
     in_float64,
     member,
+    power_series,
     quotient,
     scipy_special,
     special,
@@ -159,10 +159,18 @@ expn: Op = special(
 
 
 # ------------------------------------------------------------------------ sine, cosine, logarithm
+_SINC = [(-1) ** k / math.factorial(2 * k + 1) for k in range(14)]
+_LOG1P_OVER_X = [(-1) ** k / (k + 1) for k in range(17)]
+
+
+def _sinc(x: Any) -> Any:
+    return power_series(square(x), _SINC)
+
+
 sine_integral = special(
     "sine_integral",
     member("sici", 0),
-    (lambda t, x: mul(t, quotient(sin(x), x, even_series(x, 1.0, -1 / 6))),),
+    (lambda t, x: mul(t, quotient(sin(x), x, _sinc)),),
     code="si({0})",
 )
 cosine_integral = special(
@@ -188,11 +196,14 @@ fresnel_c = special(
 )
 
 
+def _log1p_over(x: Any) -> Any:
+    return power_series(x, _LOG1P_OVER_X)
+
+
 def _spence_dx(t: Any, x: Any) -> Any:
     # log(x) / (1 - x): beside 1, where both vanish, in terms of x - 1.
     gap = sub(x, const(1.0, x.dtype))
-    near = sub(const(1.0, x.dtype), sub(scale(gap, 0.5), scale(square(gap), 1 / 3)))
-    return neg(mul(t, quotient(log1p(gap), gap, near)))
+    return neg(mul(t, quotient(log1p(gap), gap, _log1p_over, 1 / 16)))
 
 
 spence = special("spence", "spence", (_spence_dx,), domain=(0.2, 0.9), code="spence({0})")

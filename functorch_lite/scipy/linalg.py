@@ -16,6 +16,7 @@ from typing import Any
 from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.core.array import Array
+from functorch_lite.core.op import allocating_beside
 from functorch_lite.errors import ShapeError
 from functorch_lite.lax import linalg as lax_linalg
 from functorch_lite.numpy.linalg_parts import (
@@ -27,6 +28,7 @@ from functorch_lite.numpy.linalg_parts import (
     matrix_pair,
     part,
 )
+from functorch_lite.ops.matrix import hermitian_from_lower
 from functorch_lite.scipy.linalg_functions import (
     expm,
     expm_frechet,
@@ -384,7 +386,7 @@ def eigh(
     overwrite_a: bool = False,
     overwrite_b: bool = False,
     turbo: bool = True,
-    eigvals: None = None,
+    eigvals: tuple[int, int] | None = None,
     type: int = 1,
     check_finite: bool = True,
 ) -> Any:
@@ -395,7 +397,7 @@ def eigh(
         b: None, or a positive definite array [..., n, n].
         lower: the triangle that is read.
         eigvals_only: return no vectors.
-        eigvals: must be None.
+        eigvals: None, or the first and last index of the eigenvalues to return.
         type: 1 for ``a v = w b v``, 2 for ``a b v = w v``, 3 for ``b a v = w v``.
 
     Returns:
@@ -407,38 +409,37 @@ def eigh(
     >>> eigh(2.0 * np.eye(1), 4.0 * np.eye(1), eigvals_only=True)
     Array([0.5], dtype=float64)
     """
-    if eigvals is not None:
-        raise NotImplementedError(
-            "eigh: eigvals must be None. Remedy: take a slice of the results."
-        )
     if type not in (1, 2, 3):
         raise ValueError(f"eigh: type must be 1, 2 or 3, got {type!r}.")
     if b is None:
         x = hermitian_of(matrices(a, "eigh", square=True), lower)
-        found = ops.eigh(x, vectors=not eigvals_only)
-        return found[0] if eigvals_only else tuple(found)
+        return _among(ops.eigh(x, vectors=not eigvals_only), eigvals, "eigh", "eigvals")
     x, y = matrix_pair(a, b, "eigh")
     if x.shape != y.shape:
         raise ShapeError(f"eigh: a and b must have one shape, got {x.shape} and {y.shape}.")
-    x, factor = _filled(hermitian_of(x, lower)), ops.cholesky(hermitian_of(y, lower))
+    factor = ops.cholesky(hermitian_of(y, lower))
+    with allocating_beside((x,)):
+        x = hermitian_from_lower(hermitian_of(x, lower))
     if type == 1:
         half = solve_triangular(factor, x, lower=True)
         inside = solve_triangular(factor, adjoint(half), lower=True)
     else:
         inside = adjoint(factor) @ x @ factor
-    found = ops.eigh(inside, vectors=not eigvals_only)
+    found = _among(ops.eigh(inside, vectors=not eigvals_only), eigvals, "eigh", "eigvals")
     if eigvals_only:
-        return found[0]
+        return found
     w, v = found
     return w, factor @ v if type == 3 else solve_triangular(factor, v, trans="C", lower=True)
 
 
-def _filled(x: Array) -> Array:
-    """The Hermitian matrix of which x holds the lower triangle."""
-    below = fnp.tril(x, -1)
-    middle = fnp.real(fnp.diagonal(x, axis1=-2, axis2=-1))
-    eye = identity_like(x, x.shape[-1])
-    return below + adjoint(below) + eye * fnp.expand_dims(middle, -1).astype(x.dtype)
+def _among(found: Any, which: Any, fun: str, arg: str) -> Any:
+    """Eigenvalues, and vectors if there are any: those in a range of indices, or all."""
+    if which is not None:
+        (first, last), n = map(int, which), found[0].shape[-1]
+        if not 0 <= first <= last < n:
+            raise ValueError(f"{fun}: expected 0 <= {arg}[0] <= {arg}[1] < {n}; got {which}.")
+        found = [part(y, last + 1, -1, first) for y in found]
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 def eigh_tridiagonal(
@@ -467,8 +468,15 @@ def eigh_tridiagonal(
     >>> eigh_tridiagonal(np.array([2.0, 1.0]), np.zeros(1), eigvals_only=True)
     Array([1., 2.], dtype=float64)
     """
+    if select == "v":
+        raise NotImplementedError(
+            "eigh_tridiagonal: select='v' would make the shape of the results depend on values, "
+            "which no compiled program can. Remedy: take all, and a mask of those in the range."
+        )
     if select not in ("a", "i"):
-        raise NotImplementedError(f"eigh_tridiagonal: select must be 'a' or 'i', got {select!r}.")
+        raise ValueError(f"eigh_tridiagonal: select must be 'a' or 'i', got {select!r}.")
+    if select == "i" and select_range is None:
+        raise ValueError("eigh_tridiagonal: select='i' needs a select_range.")
     x, y = fnp.asarray(d), fnp.asarray(e)
     if x.ndim != 1 or y.shape != (max(x.shape[0] - 1, 0),):
         raise ShapeError(
@@ -476,9 +484,8 @@ def eigh_tridiagonal(
         )
     dense = fnp.diag(x).astype(fnp.result_type(x, y)) + fnp.diag(y, -1)
     found = ops.eigh(matrices(dense, "eigh_tridiagonal"), vectors=not eigvals_only)
-    first, last = (0, x.shape[0] - 1) if select == "a" or select_range is None else select_range
-    w = found[0][int(first) : int(last) + 1]
-    return w if eigvals_only else (w, found[1][:, int(first) : int(last) + 1])
+    which = select_range if select == "i" else None
+    return _among(found, which, "eigh_tridiagonal", "select_range")
 
 
 def hessenberg(

@@ -200,7 +200,7 @@ def funm(A: Any, func: Callable[[Array], Any], disp: bool = True) -> Any:
         disp: False returns an estimate of the relative error, too.
 
     Returns:
-        array [n, n], real if A is and nothing imaginary is left (outside jit), or the pair.
+        complex array [n, n], or the pair.
 
     >>> import numpy as np
 

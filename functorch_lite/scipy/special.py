@@ -1,7 +1,8 @@
 """jax.scipy.special's functions: ``functorch_lite.scipy.special``, and a few more of SciPy's.
 
-Values are SciPy's, computed in float64 and rounded once to the dtype, and every argument that can
-have a derivative has one, in both modes and of every order.
+Values are SciPy's, computed in float64 and rounded once to the dtype; only what is put together of
+several of them, such as ``logit`` or ``boxcox``, rounds between them. Every argument that can have
+a derivative has one, in both modes and of every order.
 
 >>> import functorch_lite as fl
 >>> from functorch_lite.scipy import special

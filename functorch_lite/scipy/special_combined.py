@@ -11,6 +11,7 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import complex64, complex128, float64
 from functorch_lite.numpy.convert import cast, const, to_inexact
+from functorch_lite.ops.special_eager import power_series
 from functorch_lite.scipy.special_functions import real_inexact, real_pair
 
 __all__ = [
@@ -70,7 +71,7 @@ def factorial(n: Any, exact: bool = False) -> Array:
 
     Args:
         n: real array or number.
-        exact: False; integers beyond 20! fit into no dtype.
+        exact: must be False, because integers beyond 20! fit into no dtype.
 
     Raises:
         NotImplementedError: ``exact`` is true.
@@ -82,7 +83,8 @@ def factorial(n: Any, exact: bool = False) -> Array:
     """
     if exact:
         raise NotImplementedError(
-            "factorial: exact=True needs integers of any size. Remedy: math.factorial(n)."
+            "factorial: exact=True gives integers of any size, which arrays do not hold. Remedy: "
+            "math.factorial(n)."
         )
     n = real_inexact(n, "factorial", "n")
     negative = ops.lt(n, _number(n, 0.0))
@@ -240,13 +242,19 @@ def kl_div(p: Any, q: Any) -> Array:
     return answer
 
 
+_EXPM1_OVER_X = [1 / math.factorial(k + 1) for k in range(18)]
+
+
 def _boxcox(log_x: Array, lmbda: Array) -> Array:
-    zero = ops.eq(lmbda, _number(lmbda, 0.0))
-    safe = ops.select(zero, _number(lmbda, 1.0), lmbda)
+    exponent = ops.mul(lmbda, log_x)
+    zero, one = _number(lmbda, 0.0), _number(lmbda, 1.0)
+    small = ops.lt(ops.abs(exponent), _number(lmbda, 0.5))
+    near = small | ops.eq(lmbda, zero)  # 0 times an infinite logarithm is no number
+    # A series around 0, so that derivatives by lmbda exist there and keep their digits beside it.
+    series = power_series(ops.select(small, exponent, zero), _EXPM1_OVER_X)
+    safe = ops.select(near, one, lmbda)
     power = ops.div(ops.expm1(ops.mul(safe, log_x)), safe)
-    # The series at 0, so that the derivative by lmbda exists there.
-    half_square = ops.mul(ops.square(log_x), ops.mul(lmbda, _number(lmbda, 0.5)))
-    found: Array = ops.select(zero, ops.add(log_x, half_square), power)
+    found: Array = ops.select(near, ops.mul(log_x, series), power)
     return found
 
 

@@ -125,7 +125,7 @@ def sph_harm_y(
     """
     if diff_n is not None:
         raise NotImplementedError(
-            "sph_harm_y: diff_n is not supported. Remedy: jax-style derivatives, as "
+            "sph_harm_y: diff_n is SciPy's way to derivatives, which transforms give here. Remedy: "
             "jvp(lambda t: sph_harm_y(n, m, t, phi), (theta,), (dtheta,))."
         )
     degree, order = (as_array(k, "sph_harm_y", name) for k, name in ((n, "n"), (m, "m")))

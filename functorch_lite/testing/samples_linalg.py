@@ -68,8 +68,8 @@ def diagonalizable(dtype: Any, rng: Any, shape: Shape) -> np.ndarray:
     return np.asarray(u @ core @ u.conj().swapaxes(-1, -2), dtype)
 
 
-def triangle(dtype: Any, rng: Any, shape: Shape, lower: bool) -> np.ndarray:
-    """A triangle with a diagonal away from zero, anything on the other side of it."""
+def triangle(dtype: Any, rng: Any, shape: Shape) -> np.ndarray:
+    """A triangle of either kind: a diagonal away from zero, anything on both sides of it."""
     x, n = normal(dtype, rng, shape), shape[-1]
     x[..., np.arange(n), np.arange(n)] = apart(rng, shape[:-2], n)
     return np.asarray(0.5 * x, dtype)
@@ -109,7 +109,7 @@ def _triangular(dtype: Any, rng: Any) -> list[Sample]:
             "left_side": left_side, "lower": lower, "transpose_a": transpose_a,
             "conjugate_a": conjugate_a, "unit_diagonal": unit_diagonal,
         }  # fmt: skip
-        operands = triangle(dtype, rng, a, lower), np.asarray(normal(dtype, rng, b), dtype)
+        operands = triangle(dtype, rng, a), np.asarray(normal(dtype, rng, b), dtype)
         found.append((operands, params))
     return found
 

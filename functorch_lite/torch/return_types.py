@@ -95,75 +95,67 @@ def make_type(name: str, *fields: str) -> type[NamedResults]:
 def results_in(made: NamedResults, out: Any) -> Any:
     """The results written into the tensors given as ``out=``."""
     for target, value in zip(out, made, strict=True):
-        if value.dtype is dtypes.int64:
-            expect_int64(target)
+        if value.dtype.kind == 1:
+            expect_dtype(target, value.dtype)
         put_out(target, value)
     return _by_name[f"{type(made).__name__}_out"](tuple(out))
 
 
 def expect_int64(target: Any) -> None:
     """Refuse a tensor that cannot take positions."""
-    if target.dtype is not dtypes.int64:
+    expect_dtype(target, dtypes.int64)
+
+
+def expect_dtype(target: Any, dtype: dtypes.dtype) -> None:
+    """Refuse a tensor of another dtype."""
+    if target.dtype is not dtype:
         raise RuntimeError(
-            "Expected out tensor to have dtype long int, but got "
+            f"Expected out tensor to have dtype {dtype.c_name}, but got "
             f"{target.dtype.c_name} instead"
         )
 
 
+def _both(name: str, *fields: str) -> tuple[type[NamedResults], type[NamedResults]]:
+    """The classes of a function's results, without and with ``out=``."""
+    return make_type(name, *fields), make_type(f"{name}_out", *fields)
+
+
 _PAIR = ("values", "indices")
-cummax, cummax_out = make_type("cummax", *_PAIR), make_type("cummax_out", *_PAIR)
-cummin, cummin_out = make_type("cummin", *_PAIR), make_type("cummin_out", *_PAIR)
-kthvalue, kthvalue_out = make_type("kthvalue", *_PAIR), make_type("kthvalue_out", *_PAIR)
-max, max_out = make_type("max", *_PAIR), make_type("max_out", *_PAIR)
-median, median_out = make_type("median", *_PAIR), make_type("median_out", *_PAIR)
-min, min_out = make_type("min", *_PAIR), make_type("min_out", *_PAIR)
-mode, mode_out = make_type("mode", *_PAIR), make_type("mode_out", *_PAIR)
-nanmedian, nanmedian_out = make_type("nanmedian", *_PAIR), make_type("nanmedian_out", *_PAIR)
-sort, sort_out = make_type("sort", *_PAIR), make_type("sort_out", *_PAIR)
-topk, topk_out = make_type("topk", *_PAIR), make_type("topk_out", *_PAIR)
-aminmax, aminmax_out = (make_type(n, "min", "max") for n in ("aminmax", "aminmax_out"))
-frexp, frexp_out = (make_type(n, "mantissa", "exponent") for n in ("frexp", "frexp_out"))
+cummax, cummax_out = _both("cummax", *_PAIR)
+cummin, cummin_out = _both("cummin", *_PAIR)
+kthvalue, kthvalue_out = _both("kthvalue", *_PAIR)
+max, max_out = _both("max", *_PAIR)
+median, median_out = _both("median", *_PAIR)
+min, min_out = _both("min", *_PAIR)
+mode, mode_out = _both("mode", *_PAIR)
+nanmedian, nanmedian_out = _both("nanmedian", *_PAIR)
+sort, sort_out = _both("sort", *_PAIR)
+topk, topk_out = _both("topk", *_PAIR)
+aminmax, aminmax_out = _both("aminmax", "min", "max")
+frexp, frexp_out = _both("frexp", "mantissa", "exponent")
 histogramdd = make_type("histogramdd", "hist", "bin_edges")
-histogram, histogram_out = (
-    make_type(n, "hist", "bin_edges") for n in ("histogram", "histogram_out")
+histogram, histogram_out = _both("histogram", "hist", "bin_edges")
+geqrf, geqrf_out = _both("geqrf", "a", "tau")
+linalg_cholesky_ex, linalg_cholesky_ex_out = _both("linalg_cholesky_ex", "L", "info")
+linalg_eig, linalg_eig_out = _both("linalg_eig", "eigenvalues", "eigenvectors")
+linalg_eigh, linalg_eigh_out = _both("linalg_eigh", "eigenvalues", "eigenvectors")
+linalg_inv_ex, linalg_inv_ex_out = _both("linalg_inv_ex", "inverse", "info")
+linalg_ldl_factor, linalg_ldl_factor_out = _both("linalg_ldl_factor", "LD", "pivots")
+linalg_ldl_factor_ex, linalg_ldl_factor_ex_out = _both(
+    "linalg_ldl_factor_ex", "LD", "pivots", "info"
 )
-geqrf = make_type("geqrf", "a", "tau")
-geqrf_out = make_type("geqrf_out", "a", "tau")
-linalg_cholesky_ex = make_type("linalg_cholesky_ex", "L", "info")
-linalg_cholesky_ex_out = make_type("linalg_cholesky_ex_out", "L", "info")
-linalg_eig = make_type("linalg_eig", "eigenvalues", "eigenvectors")
-linalg_eig_out = make_type("linalg_eig_out", "eigenvalues", "eigenvectors")
-linalg_eigh = make_type("linalg_eigh", "eigenvalues", "eigenvectors")
-linalg_eigh_out = make_type("linalg_eigh_out", "eigenvalues", "eigenvectors")
-linalg_inv_ex = make_type("linalg_inv_ex", "inverse", "info")
-linalg_inv_ex_out = make_type("linalg_inv_ex_out", "inverse", "info")
-linalg_ldl_factor = make_type("linalg_ldl_factor", "LD", "pivots")
-linalg_ldl_factor_out = make_type("linalg_ldl_factor_out", "LD", "pivots")
-linalg_ldl_factor_ex = make_type("linalg_ldl_factor_ex", "LD", "pivots", "info")
-linalg_ldl_factor_ex_out = make_type("linalg_ldl_factor_ex_out", "LD", "pivots", "info")
-linalg_lstsq = make_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
-linalg_lstsq_out = make_type("linalg_lstsq_out", "solution", "residuals", "rank", "singular_values")
-linalg_lu = make_type("linalg_lu", "P", "L", "U")
-linalg_lu_out = make_type("linalg_lu_out", "P", "L", "U")
-linalg_lu_factor = make_type("linalg_lu_factor", "LU", "pivots")
-linalg_lu_factor_out = make_type("linalg_lu_factor_out", "LU", "pivots")
-linalg_lu_factor_ex = make_type("linalg_lu_factor_ex", "LU", "pivots", "info")
-linalg_lu_factor_ex_out = make_type("linalg_lu_factor_ex_out", "LU", "pivots", "info")
-linalg_qr = make_type("linalg_qr", "Q", "R")
-linalg_qr_out = make_type("linalg_qr_out", "Q", "R")
-linalg_slogdet = make_type("linalg_slogdet", "sign", "logabsdet")
-linalg_slogdet_out = make_type("linalg_slogdet_out", "sign", "logabsdet")
-linalg_solve_ex = make_type("linalg_solve_ex", "result", "info")
-linalg_solve_ex_out = make_type("linalg_solve_ex_out", "result", "info")
-linalg_svd = make_type("linalg_svd", "U", "S", "Vh")
-linalg_svd_out = make_type("linalg_svd_out", "U", "S", "Vh")
-lu_unpack = make_type("lu_unpack", "P", "L", "U")
-lu_unpack_out = make_type("lu_unpack_out", "P", "L", "U")
-qr = make_type("qr", "Q", "R")
-qr_out = make_type("qr_out", "Q", "R")
-slogdet = make_type("slogdet", "sign", "logabsdet")
-slogdet_out = make_type("slogdet_out", "sign", "logabsdet")
-svd = make_type("svd", "U", "S", "V")
-svd_out = make_type("svd_out", "U", "S", "V")
-triangular_solve = make_type("triangular_solve", "solution", "cloned_coefficient")
-triangular_solve_out = make_type("triangular_solve_out", "solution", "cloned_coefficient")
+linalg_lstsq, linalg_lstsq_out = _both(
+    "linalg_lstsq", "solution", "residuals", "rank", "singular_values"
+)
+linalg_lu, linalg_lu_out = _both("linalg_lu", "P", "L", "U")
+linalg_lu_factor, linalg_lu_factor_out = _both("linalg_lu_factor", "LU", "pivots")
+linalg_lu_factor_ex, linalg_lu_factor_ex_out = _both("linalg_lu_factor_ex", "LU", "pivots", "info")
+linalg_qr, linalg_qr_out = _both("linalg_qr", "Q", "R")
+linalg_slogdet, linalg_slogdet_out = _both("linalg_slogdet", "sign", "logabsdet")
+linalg_solve_ex, linalg_solve_ex_out = _both("linalg_solve_ex", "result", "info")
+linalg_svd, linalg_svd_out = _both("linalg_svd", "U", "S", "Vh")
+lu_unpack, lu_unpack_out = _both("lu_unpack", "P", "L", "U")
+qr, qr_out = _both("qr", "Q", "R")
+slogdet, slogdet_out = _both("slogdet", "sign", "logabsdet")
+svd, svd_out = _both("svd", "U", "S", "V")
+triangular_solve, triangular_solve_out = _both("triangular_solve", "solution", "cloned_coefficient")

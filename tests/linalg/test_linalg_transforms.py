@@ -131,6 +131,25 @@ def test_inside_loops_and_branches():
         close(fl.jit(fl.grad(branch, 1))(flag, x), fl.grad(branch, 1)(flag, x))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda c: la.solve(X[0], c),
+        lambda c: lax.linalg.triangular_solve(fnp.asarray(X[0], c.dtype), c),
+        lambda c: sla.solve_sylvester(X[0] @ X[0].T, X[1] @ X[1].T, c),
+        lambda c: fl.jvp(lambda x: la.eigh(x)[1], (fnp.asarray(X[0], c.dtype),), (c,))[1],
+        lambda c: fl.jvp(sla.sqrtm, (fnp.asarray(X[0], c.dtype),), (c,))[1],
+    ],
+)
+def test_maps_that_are_linear_are_transposed(function, dtype):
+    x, ct = fnp.asarray(X[2], dtype), fnp.asarray(X[3], function(fnp.asarray(X[2], dtype)).dtype)
+    (back,) = fl.linear_transpose(function, x)(ct)
+    left, right = fnp.sum(fnp.real(function(x) * ct)), fnp.sum(fnp.real(x * back))
+    close(left, right)
+    assert abs(left) > 1e-3
+
+
 # ------------------------------------------------------------------------------ degenerate spectra
 def test_equal_eigenvalues_do_no_harm_to_values():
     eye = fnp.eye(3, dtype="float64")

@@ -129,6 +129,15 @@ def test_functions_equal_scipys(dtype):
         want, vectors = scipy.linalg.eigh(a, b, type=kind)
         close(w, want)
         close(fnp.abs(v), np.abs(vectors))
+        w, v = sla.eigh(a, b, type=kind, eigvals=(1, 2))
+        close(w, want[1:])
+        close(fnp.abs(v), np.abs(vectors)[:, 1:])
+    close(sla.eigh(a, eigvals_only=True, eigvals=(0, 1)), np.linalg.eigvalsh(a)[:2])
+    d, e = np.arange(3.0), np.ones(2)
+    want = scipy.linalg.eigh_tridiagonal(d, e, select="i", select_range=(1, 2))
+    found = sla.eigh_tridiagonal(d, e, select="i", select_range=(1, 2))
+    close(found[0], want[0])
+    close(fnp.abs(found[1]), np.abs(want[1]))
     close(sla.solve(a, c, assume_a="pos"), np.linalg.solve(a, c))
     for trans, op in enumerate((a, a.T, a.conj().T)):
         close(sla.lu_solve(sla.lu_factor(a), c, trans), np.linalg.solve(op, c))
@@ -289,6 +298,15 @@ def test_integers_become_float32_and_halves_are_refused():
         (lambda x: la.pinv(x, 1.0, rcond=1.0), TypeError, "two names of one argument"),
         (lambda x: sla.polar(x), ShapeError, "at least as many rows"),
         (lambda x: sla.solve_triangular(x[:, :2], x[:, 0], trans=7), ValueError, "trans"),
+        (lambda x: sla.eigh(x[:, :2], eigvals=(1, 2)), ValueError, r"eigvals\[1\] < 2"),
+        (lambda x: sla.eigh_tridiagonal(x[0], x[0, 1:], select="i"), ValueError, "a select_range"),
+        (lambda x: sla.eigh_tridiagonal(x[0], x[0, 1:], select="x"), ValueError, "'a' or 'i'"),
+        (lambda x: sla.eigh_tridiagonal(x[0], x[0, 1:], select="i", select_range=(-2, -1)),
+         ValueError, "expected 0 <= select_range"),
+        (lambda x: sla.eigh_tridiagonal(x[0], x[0, 1:], select="v"), NotImplementedError,
+         "depend on values.*Remedy"),
+        (lambda x: lax.linalg.schur(x[:, :2], sort_eig_vals=True), NotImplementedError,
+         "LAPACK's order"),
         (lambda x: sla.toeplitz(x[0]).shape and sla.companion(x), ShapeError, "must be a vector"),
         (lambda x: lax.linalg.householder_product(x, x[0]), ShapeError, "taus must have shape"),
         (lambda x: lax.linalg.triangular_solve(x[:, :2], x.astype("float32")[:, :2]), DtypeError,

@@ -23,7 +23,7 @@ CALLS = [
     ("trim_zeros", (np.array([0.0, 0, 1, 0, 2, 0]),)), ("trim_zeros", (np.zeros(3),)),
     ("trim_zeros", (np.array([0.0, 1, 0]), "f")), ("trim_zeros", (np.array([0.0, 1, 0]), "b")),
     ("gcd", (INTS, INTS[::-1])), ("lcm", (INTS, INTS[::-1])), ("gcd", (0, INTS)),
-    ("lcm", (0, INTS)),
+    ("lcm", (0, INTS)), ("lcm", (np.int8([-128, -128, 0]), np.int8([-128, 0, 0]))),
     ("spacing", (np.array([1.0, -1.0, 1e300, 5e-324, np.inf, np.nan]),)),
     ("packbits", (BITS,)), ("packbits", (BITS, 0)), ("packbits", (BITS, 1, "little")),
     ("unpackbits", (BYTES,)), ("unpackbits", (BYTES, 1)), ("unpackbits", (BYTES, 0, 20)),
@@ -116,10 +116,9 @@ def test_apply_along_axis_and_over_axes():
         for f in (lambda v: v.sum(), lambda v: v[::-1], lambda v: v[:, None] * v[None]):
             ours = fnp.apply_along_axis(f, axis, x)
             np.testing.assert_allclose(ours, np.apply_along_axis(f, axis, x), rtol=1e-12)
-    for f in (np.sum, fnp.sum):
-        ours = fnp.apply_over_axes(lambda v, a: fnp.sum(v, axis=a), x, (0, 2))
-        np.testing.assert_allclose(ours, np.apply_over_axes(np.sum, x, (0, 2)), rtol=1e-12)
-        assert f is not None
+    for axes in (1, -1, (0, 2)):
+        ours = fnp.apply_over_axes(lambda v, a: fnp.sum(v, axis=a), x, axes)
+        np.testing.assert_allclose(ours, np.apply_over_axes(np.sum, x, axes), rtol=1e-12)
     with pytest.raises(ShapeError, match="apply_over_axes: func must keep the axis or drop it"):
         fnp.apply_over_axes(lambda v, a: v.sum(), x, 0)
 
@@ -154,6 +153,19 @@ def test_vectorize():
         fnp.vectorize(lambda v: v[:2], signature="(n)->(n)")(np.ones(3))
     with pytest.raises(TypeError, match="takes 2 arguments, got 1"):
         product(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (7, 3), (8, 1), (4, 0), (3, 3, 3)])
+@pytest.mark.parametrize("wrap", [False, True])
+def test_fill_diagonal(shape, wrap):
+    x = RNG.normal(size=shape)
+    want = x.copy()
+    np.fill_diagonal(want, 9.0, wrap=wrap)
+    np.testing.assert_array_equal(fnp.fill_diagonal(x, 9.0, wrap), want)
+    jitted = fl.jit(lambda v: fnp.fill_diagonal(v, 9.0, wrap=wrap))
+    np.testing.assert_array_equal(jitted(fnp.asarray(x)), want)
+    with pytest.raises(NotImplementedError, match="do not change in place"):
+        fnp.fill_diagonal(x, 9.0, inplace=True)
 
 
 def test_place_text_and_files(tmp_path):
@@ -223,6 +235,17 @@ def test_sets(name, dtype):
         np.testing.assert_array_equal(mine, theirs)
     with pytest.raises(NonConcreteError):
         fl.jit(getattr(fnp, name))(fnp.asarray(a), fnp.asarray(b))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets_of_a_size_pad_what_numpy_finds(name):
+    """Also where the largest value, which fills up the distinct ones, is in one array only."""
+    for x, y in ((A, B[:2]), (B[:2], A), (A, A[-1:]), (A[:0], B)):
+        want = getattr(np, name)(x, y)
+        found = fl.jit(lambda v, w: getattr(fnp, name)(v, w, size=6, fill_value=-1))(
+            fnp.asarray(x), fnp.asarray(y)
+        )
+        np.testing.assert_array_equal(found, [*want, *[-1] * (6 - len(want))])
 
 
 @pytest.mark.peers

@@ -78,6 +78,8 @@ BREAKS = {
     "seed": (lambda x: x + 0 * torch.manual_seed(0).initial_seed(), "manual_seed"),
     "grad": (lambda x: x if x.grad is None else x.grad, "grad"),
     "data": (lambda x: x + x.data, "no argument"),
+    "backward": (lambda x: ((x**3).sum().backward(), x * 2)[1], "backward"),
+    "gradient": (lambda x: torch.autograd.grad((x**3).sum(), x)[0], "a backward pass"),
     "Function": (lambda x: Twice.apply(x), "Function"),
     "side effect": (counting, "COUNT"),
     "disabled": (lambda x: torch.compiler.disable(lambda y: y + 1)(x), "disable"),

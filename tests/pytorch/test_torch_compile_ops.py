@@ -109,6 +109,41 @@ def test_second_derivatives_leave_buffers_alone():
     same(found[0], found[1], rtol=1e-3, strides=False)
 
 
+def added_before(x, b):
+    b.add_(1)
+    return (x**3 * b).sum()
+
+
+def added_after(x, b):
+    y = (x**3 * b).sum()
+    b.add_(1)
+    return y
+
+
+@pytest.mark.parametrize("touched", [False, True])
+@pytest.mark.parametrize("f", [added_before, added_after])
+def test_second_derivatives_of_what_writes_to_an_argument(f, touched):
+    found = []
+    for T, wrap in ((ours, ours.compile), (real, lambda f: f)):
+        b, x = T.ones(2), T.tensor([1.0, 2.0], requires_grad=True)
+        g = wrap(f)
+        g(x, b)
+        y = g(x, b)
+        z = (x * b).sum()
+        if touched:
+            b.add_(5)
+        try:
+            (first,) = T.autograd.grad(y, x, create_graph=True)
+            second = T.autograd.grad(first.sum(), x)
+            # Another graph has kept the buffer, too.
+            other = None if touched else T.autograd.grad(z, x)
+            found.append((first, second, other, b, b._version))
+        except RuntimeError as error:
+            found.append(str(error)[:60])
+    same(found[0], found[1], strides=False, graph=False)
+    assert isinstance(found[1], str) is (touched or f is added_after)
+
+
 def test_second_derivatives_of_another_state_are_refused():
     model = ours.nn.Dropout(0.5)
     x = ours.ones(4, requires_grad=True)

@@ -164,6 +164,11 @@ D.LowRankMultivariateNormal(T.zeros(2), t([[1.], [.5]]), t([1., 2.])).covariance
 D.LowRankMultivariateNormal(T.zeros(2), t([[1.], [.5]]), t([1., 2.])).precision_matrix
 D.LowRankMultivariateNormal(T.zeros(2), t([[1.], [.5]]), t([1., 2.])).scale_tril
 D.LowRankMultivariateNormal(T.zeros(2), t([[1.], [.5]]), t([1., 2.])).entropy()
+D.MultivariateNormal(T.zeros(2), 2 * T.eye(2).double()).log_prob(T.ones(2))
+D.MultivariateNormal(T.zeros(2), 2 * T.eye(2)).log_prob(T.ones(2).double())
+D.kl_divergence(*[D.MultivariateNormal(x, x.diag()) for x in (T.ones(2), T.ones(2).double())])
+D.kl_divergence(*[D.MultivariateNormal(x, x.diag()) for x in (T.ones(2).double(), T.ones(2))])
+D.LowRankMultivariateNormal(T.ones(2), T.ones(2, 1), T.ones(2)).log_prob(T.ones(2).double())
 D.NegativeBinomial(3)
 D.NegativeBinomial(-1, t(.5))
 D.NegativeBinomial(3, t(1.))
@@ -174,6 +179,9 @@ D.NegativeBinomial(t([1, 2]), .5).total_count
 D.NegativeBinomial(t([.5, 1., 3.]), .5).mode
 D.NegativeBinomial(3, .5).param_shape, D.NegativeBinomial(3, .5).logits
 D.NegativeBinomial(3, .5).entropy()
+D.NegativeBinomial(t([1, 2]), t(.5)).total_count, D.Binomial(t([1, 2]), t(.5)).total_count
+D.constraints.positive_semidefinite.check(T.stack([T.eye(2), 1 - T.eye(2)]))
+D.constraints.positive_definite.check(T.stack([T.eye(2), 1 - T.eye(2)]))
 D.Pareto(0., 1.)
 D.Pareto(1., t([.5, 1., 2., 3.])).mean
 D.Pareto(1., t([.5, 1., 2., 3.])).variance

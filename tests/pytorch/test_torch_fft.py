@@ -109,6 +109,7 @@ ERRORS = [
     lambda T, x, z: T.fft.fftfreq(-1),
     lambda T, x, z: T.fft.fftfreq(5.5),
     lambda T, x, z: T.fft.fftfreq(4, dtype=T.int64),
+    lambda T, x, z: T.fft.rfftfreq(4, device="cuda"),
     lambda T, x, z: T.fft.fftshift(x, dim=(0, 5)),
     lambda T, x, z: T.fft.ifftshift(x, dim=()),
     lambda T, x, z: T.fft.fft(x, out=T.empty(3, 4)),

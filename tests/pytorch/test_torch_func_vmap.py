@@ -294,6 +294,12 @@ def test_a_warning_says_which_operation_runs_example_by_example():
     assert ours.equal(found, x.kthvalue(2)[0])
 
 
+def test_no_lanes_are_refused_where_lanes_run_one_by_one():
+    error = agree(lambda T: T.vmap(lambda a: T.histc(a))(T.zeros(0, 3)))
+    assert error[0] == "RuntimeError"
+    agree(lambda T: T.vmap(T.sin)(T.zeros(0, 3)))
+
+
 def test_two_threads_map_independently():
     results = {}
 
@@ -354,6 +360,7 @@ MATRICES = {
     "solve vector": lambda T, a, b: T.linalg.solve(a, b[:, 0]),
     "eigvalsh": lambda T, a, b: T.linalg.eigvalsh(a + a.T),
     "slogdet": lambda T, a, b: T.linalg.slogdet(a)[1],
+    "old slogdet": lambda T, a, b: T.slogdet(a)[1],
     "svdvals": lambda T, a, b: T.linalg.svdvals(a),
     "cholesky": lambda T, a, b: T.linalg.cholesky(a @ a.T),
     "lgamma": lambda T, a, b: T.lgamma(a * a + 1),

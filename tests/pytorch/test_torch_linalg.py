@@ -209,6 +209,7 @@ REFUSED = {
     "lu_factor singular": (lambda t, x: t.linalg.lu_factor(x), [SOME]),
     "lu without pivots": (lambda t, x: t.linalg.lu(x, pivot=False), [X]),
     "solve singular": (lambda t, x: t.linalg.solve(x, x), [SOME]),
+    "solve singular, nothing": (lambda t, x: t.linalg.solve(x, x[:, :0]), [SINGULAR]),
     "solve shapes": (lambda t, a, b: t.linalg.solve(a, b), [X, SINGULAR]),
     "solve dtypes": (lambda t, a, b: t.linalg.solve(a, b), [X, X.astype("float32")]),
     "solve_triangular vector": (
@@ -219,12 +220,20 @@ REFUSED = {
     ),
     "svd of nan": (lambda t, x: t.linalg.svd(x * float("nan")), [X]),
     "eig of nan": (lambda t, x: t.linalg.eig(x * float("nan")), [X]),
+    "pinv integers": (lambda t, x: t.linalg.pinv(x), [SINGULAR.astype("int64")]),
+    "pinv vector": (lambda t, x: t.linalg.pinv(x), [VECTOR.astype("complex64")]),
+    "lu_factor out": (
+        lambda t, x: t.linalg.lu_factor(x, out=(t.empty(0).double(), t.empty(0).long())), [X],
+    ),
     "qr mode": (lambda t, x: t.linalg.qr(x, "raw"), [X]),
     "eigh UPLO": (lambda t, x: t.linalg.eigh(x, "X"), [X]),
     "power": (lambda t, x: t.linalg.matrix_power(x, -1), [SINGULAR]),
     "cond order": (lambda t, x: t.linalg.cond(x, "bad"), [X]),
     "cond tall": (lambda t, x: t.linalg.cond(x, 1), [TALL]),
     "matrix_norm order": (lambda t, x: t.linalg.matrix_norm(x, 3), [X]),
+    "matrix_norm dims": (lambda t, x: t.linalg.matrix_norm(x, "nuc", (0, 5)), [STACK]),
+    "matrix_norm one dim twice": (lambda t, x: t.linalg.matrix_norm(x, 2, (0, -3)), [STACK]),
+    "matrix_norm three dims": (lambda t, x: t.linalg.matrix_norm(x, 2, (0, 1, 2)), [STACK]),
     "matrix_norm vector": (lambda t, x: t.linalg.matrix_norm(x), [VECTOR]),
     "norm of three": (lambda t, x: t.linalg.norm(x, 2), [STACK]),
     "lstsq": (lambda t, a, b: t.linalg.lstsq(a, b), [X, TALL]),
@@ -297,6 +306,28 @@ def test_results_are_written_where_asked():
     assert ours.allclose(q @ r, x)
 
 
+NAMED = {
+    "linalg.qr": 0, "linalg.eigh": 0, "linalg.svd": 0, "linalg.slogdet": 0, "linalg.lu": 0,
+    "linalg.inv_ex": 1, "linalg.cholesky_ex": 1, "linalg.lu_factor": 1, "linalg.lu_factor_ex": 2,
+    "linalg.ldl_factor": 1, "linalg.ldl_factor_ex": 2, "geqrf": 0, "qr": 0, "svd": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_results_in_given_tensors_have_names(name):
+    def program(t, x):
+        f = t
+        for part in name.split("."):
+            f = getattr(f, part)
+        floats = len(f(x)) - NAMED[name]
+        out = [t.empty(0, dtype=x.dtype)] * floats + [t.empty(0, dtype=t.int32)] * NAMED[name]
+        made = f(x, out=tuple(o.clone() for o in out))
+        return type(made).__name__, [m.abs() for m in made]  # vectors have free signs
+
+    mine, theirs = compare(program, X @ X.T + np.eye(3), grads=False, strides=False)
+    assert mine[0] == theirs[0] and mine[0].endswith("_out")
+
+
 @pytest.mark.parametrize("driver", ["gels", "gelsy", "gelsd", "gelss"])
 def test_what_least_squares_return(driver):
     compare(
@@ -355,3 +386,16 @@ def test_training_through_a_factorization():
         return loss.item()
 
     assert program(ours) == pytest.approx(program(real), rel=1e-4)
+
+
+@pytest.mark.parametrize(("a", "b"), [("float32", "float64"), ("float64", "float32")])
+def test_triangular_systems_take_the_dtype_of_the_matrix(a, b):
+    def program(t):
+        right = t.arange(4.0, dtype=getattr(t, b)).reshape(2, 2).requires_grad_()
+        x = t.linalg.solve_triangular(t.eye(2, dtype=getattr(t, a)) * 3, right, upper=True)
+        x.sum().backward()
+        return x.detach(), right.grad
+
+    for mine, theirs in zip(program(ours), program(real), strict=True):
+        assert str(mine.dtype) == str(theirs.dtype)
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)

@@ -368,7 +368,11 @@ def test_gradients_of_convolutions(rng):
         G = mine if T is ours else __import__("torch.nn.grad").nn.grad
         options = {"stride": 2, "padding": 1, "dilation": 1, "groups": 2}
         g = T.nn.functional.conv2d(x, w, None, **options).detach() + 1
+        deep = {"stride": (1, 2, 2), "padding": (0, 1, 1), "groups": 2}
+        h = T.nn.functional.conv3d(x[:, :, None], w[:, :, None], None, **deep).detach() + 1
         return (
+            G.conv3d_input((2, 4, 1, 6, 5), w[:, :, None], h, **deep),
+            G.conv3d_weight(x[:, :, None], (6, 2, 1, 3, 2), h, **deep),
             G.conv2d_input(x.shape, w, g, **options), G.conv2d_weight(x, w.shape, g, **options),
             G.conv1d_input((1, 4, 6), w[..., 0], g[:1, :, :, 0], **options),
             G.conv1d_weight(x[:1, :, :, 0], (6, 2, 3), g[:1, :, :, 0], **options),

@@ -387,6 +387,20 @@ def test_states_that_do_not_matter_may_be_empty():
     agree(program)
 
 
+@pytest.mark.parametrize("differentiable", [False, True])
+def test_functions_record_a_step_only_if_told_to(differentiable):
+    p, g = ours.ones(2, requires_grad=True), ours.ones(2, requires_grad=True)
+    # Only without a record may a leaf be written to.
+    moved = p * 1 if differentiable else p
+    state = [[ours.zeros(2)], [ours.zeros(2)], [], [ours.tensor(0.0)]]
+    form_of(ours, "adam")(
+        [moved], [g], *state, amsgrad=False, beta1=0.9, beta2=0.99, lr=0.1, weight_decay=0.0,
+        eps=1e-8, maximize=False, differentiable=differentiable,
+    )  # fmt: skip
+    same(moved.detach(), ours.full((2,), 0.9))
+    assert ours.is_grad_enabled() and state[0][0].requires_grad == differentiable
+
+
 def test_a_missing_setting_is_named():
     with pytest.raises(TypeError, match=r"adam\(\) missing a required.*argument: 'amsgrad'"):
         form_of(ours, "adam")([], [], [], [], [], [])

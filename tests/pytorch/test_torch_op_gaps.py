@@ -98,6 +98,17 @@ def test_integrals_of_integers_and_of_nothing():
         lambda T, x: T.empty_permuted((2, 3), (0,)),
         lambda T, x: T.histogramdd(x, [2, 2]),
         lambda T, x: T.histogramdd(x[0], [2]),
+        lambda T, x: T.histogramdd(x, [2, 0, 1, 1]),
+        lambda T, x: T.histogramdd(x * float("nan"), [1] * 4),
+        lambda T, x: T.histogramdd(x, [1] * 4, range=[0.0, 1.0]),
+        lambda T, x: T.histogramdd(x, [1] * 4, range=[1.0, 0.0] * 4),
+        lambda T, x: T.histogramdd(x, [1] * 4, weight=T.ones(3)),
+        lambda T, x: T.histogramdd(x, [T.ones(2)] * 4),
+        lambda T, x: T.histogramdd(x, [T.ones(2, 2).double()] * 4),
+        lambda T, x: T.histogramdd(x, [T.ones(1).double()] * 4),
+        lambda T, x: T.hash_tensor(x, mode=1),
+        lambda T, x: T.hash_tensor(T.complex(x, x)),
+        lambda T, x: T.norm(x, "nuc", (0, -2)),
         lambda T, x: T.segment_reduce(x, "sum"),
         lambda T, x: T.masked.mean(x.long()),
         lambda T, x: T.masked.sum(x, mask=T.ones(2, 3, 4)),
@@ -163,7 +174,7 @@ def test_histograms_of_points(f):
 @pytest.mark.parametrize("initial", [None, 2])
 def test_segments(reduce, initial):
     x = Y.copy()
-    x[0, 0] = 0
+    x[0, 0], x[2, 1] = 0, x[1, 1]  # a factor of zero, and extremes that are there twice
     lengths = np.array([1, 0, 2, 1])
 
     def by_lengths(T, x, n):
@@ -179,6 +190,18 @@ def test_segments(reduce, initial):
 
     for f in (by_lengths, by_offsets, inner):
         compare(f, x, lengths, double=False, names=False)
+
+
+def test_products_of_segments_have_no_second_derivative():
+    def program(T, x):
+        y = T.segment_reduce(x, "prod", lengths=T.tensor([1, 2]))
+        (g,) = T.autograd.grad((y * y).sum(), x, create_graph=True)
+        return T.autograd.grad(g.sum(), x)
+
+    compare(program, X, text=True)
+    mine = ours.from_numpy(X.copy()).requires_grad_()
+    with pytest.raises(RuntimeError, match="_segment_reduce_backward is not implemented"):
+        program(ours, mine)
 
 
 # ------------------------------------------------------------------------------------------- masked

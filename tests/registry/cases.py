@@ -190,7 +190,7 @@ def has_rule(op: Op, i: int) -> bool:
 
 
 def is_differentiable(op: Op) -> bool:
-    """Whether any real operand has a rule; tests/transforms has the complex ones."""
+    """Whether any real operand has a rule; complex_parts has the complex ones."""
     return dtypes(op.name) not in COMPLEX_ONLY and has_rules(op)
 
 
@@ -200,7 +200,7 @@ def has_rules(op: Op) -> bool:
 
 
 def yields_complex(case: Case) -> bool:
-    """Whether an output is complex: its derivatives are checked in tests/transforms."""
+    """Whether an output is complex: complex_parts checks its derivatives."""
     return any(is_complex(a.dtype) for a in case.avals)
 
 

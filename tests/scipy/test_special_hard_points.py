@@ -70,6 +70,8 @@ EXACT = [
     ("boxcox", (2.0, 0.0), math.log(2.0)),
     ("boxcox", (0.0, 1.0), -1.0),
     ("boxcox", (-1.0, 1.0), NAN),
+    ("boxcox", (0.0, 0.0), -INF), ("boxcox", (INF, 0.0), INF), ("boxcox", (0.0, -1.0), -INF),
+    ("boxcox", (-1.0, 0.0), NAN), ("boxcox1p", (-1.0, 0.0), -INF), ("boxcox", (2.0, NAN), NAN),
     ("boxcox1p", (0.0, 0.0), 0.0), ("boxcox1p", (-1.0, 2.0), -0.5),
     ("owens_t", (0.0, 1.0), 0.125), ("owens_t", (INF, 1.0), 0.0), ("owens_t", (1.0, 0.0), 0.0),
     ("hyp1f1", (1.0, 1.0, 0.0), 1.0),
@@ -152,7 +154,7 @@ POINTS = {
     "gamma": ([(1e-300,), (0.1,), (-0.5,), (-5.25,), (170.5,), (-170.5,)], 2e-13),
     "digamma": ([(1e-09,), (0.3,), (2.0,), (1000000000.0,), (-0.5,), (-10.3,), (-1000.25,)], 1e-12),
     "polygamma": ([(0, 0.3), (1, 1e-09), (1, 0.3), (1, 1000000000.0), (2, 5.0), (5, 0.1),
-        (20, 3.0), (120, 2.0), (1, -0.5), (1, -20.3), (2, -3.25), (3, -7.6)], 1e-12),
+        (20, 3.0), (120, 2.0), (200, 5.0), (1, -0.5), (1, -20.3), (2, -3.25), (3, -7.6)], 1e-12),
     "zeta": ([(1.0001, 1.0), (2.0, 1e-09), (2.0, 1000000000.0), (30.0, 2.5), (3.0, -0.25),
         (2.0, -10.5), (4.0, -1.75)], 1e-12),
     "gammainc": ([(0.001, 0.001), (0.5, 1e-09), (10.0, 2.0), (100.0, 90.0), (10000.0, 9900.0),
@@ -277,6 +279,32 @@ def test_second_derivatives_at_removable_places():
     assert float(third(x)) == pytest.approx(3 / 8)
 
 
+HIGHER = {
+    "i1": (special.i1, lambda x: mpmath.besseli(1, x)),
+    "j1": (special.j1, lambda x: mpmath.besselj(1, x)),
+    "sici": (lambda x: special.sici(x)[0], mpmath.si),
+    "spence": (lambda x: special.spence(1.0 + x), lambda x: mpmath.polylog(2, -x)),
+    "boxcox": (
+        lambda x: special.boxcox(np.asarray(3.0), x),
+        lambda x: sum(mpmath.log(3) ** (k + 1) * x**k / mpmath.factorial(k + 1) for k in range(60)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HIGHER)
+def test_higher_derivatives_beside_removable_places(name):
+    """Quotients whose denominator vanishes: at 0, near it, and on both sides of the series' end."""
+    derivative, reference = HIGHER[name]
+    for order in range(1, 6):
+        derivative = fl.grad(derivative)
+        for x in (0.0, 1e-8, -1e-5, 1e-3, 0.06, -0.07, 0.45, 0.47, 0.95, 1.05):
+            with mpmath.workdps(60):
+                slope = mpmath.taylor(reference, mpmath.mpf(x + 1e-30), order)[-1]
+                want = float((slope * math.factorial(order)).real)
+            found = float(derivative(fnp.asarray(np.asarray(x))))
+            assert found == pytest.approx(want, rel=1e-7, abs=1e-12), (order, x)
+
+
 def test_derivatives_where_a_factor_wins():
     zero, two = fnp.asarray(np.asarray(0.0)), fnp.asarray(np.asarray(2.0))
     assert float(fl.grad(special.xlogy)(zero, two)) == math.log(2.0)
@@ -330,5 +358,5 @@ def test_wrong_arguments():
         special.bernoulli(-1)
     with pytest.raises(ValueError, match="bessel_jn: v must be a non-negative integer"):
         special.bessel_jn(1.0, v=-1)
-    with pytest.raises(NotImplementedError, match="diff_n is not supported"):
+    with pytest.raises(NotImplementedError, match="diff_n is SciPy's way to derivatives"):
         special.sph_harm_y(fnp.array([1]), fnp.array([0]), fnp.array([1.0]), 0.0, diff_n=1)

@@ -19,7 +19,7 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, Saved, attach, edge_of, freed_error
 from functorch_lite.torch._core.op import fresh
 from functorch_lite.torch._core.order import as_laid
-from functorch_lite.torch._core.tensor import Tensor, make, version
+from functorch_lite.torch._core.tensor import Tensor, Version, make, version
 from functorch_lite.transforms.call import program_of
 
 __all__ = ["Entry", "NotAsAssumed"]
@@ -135,7 +135,8 @@ class Entry:
                 made._np = as_laid(made._np, np.lib.stride_tricks.as_strided(made._np, *like))
             roots.append(made)
         if program.backward is not None:
-            before = [(given[s], given[s]._np.copy()) for s in self._writes]
+            written = [given[s] for s in self._writes]
+            before = [(t, t._np.copy(), version(t).count) for t in written]
             node = self._attach(operands, found, roots, before)
             node.again = partial(call_again, self, call, streams, before)
         for slot, new in zip(self._writes, found[len(roots) :], strict=False):
@@ -158,7 +159,7 @@ class Entry:
             attach(roots[i], node, nr)
         numbers = {i: nr for nr, i in enumerate(program.asked)}
         # What the call itself is about to write to is kept as it was.
-        copies = {id(t): array for t, array in before}
+        copies = {id(t): array for t, array, _ in before}
         node.operands = [
             Saved(None, copies[id(t)], None) if id(t) in copies else Saved(t, t._np, version(t))
             for t in operands
@@ -208,13 +209,13 @@ def _owner(array: Any) -> int:
 
 
 def call_again(
-    entry: Entry, call: Call, streams: Sequence[Any], before: Sequence[tuple[Tensor, Any]]
+    entry: Entry, call: Call, streams: Sequence[Any], before: Sequence[tuple[Tensor, Any, int]]
 ) -> list[Tensor]:
     """Run a call eagerly that has run compiled, for the graph that it leaves.
 
     Args:
         streams: generators and the states that the call began with.
-        before: tensors that it wrote to, and their values before.
+        before: tensors that it wrote to, their values before, and how often those were written.
 
     Returns:
         the results of the program that have gradients.
@@ -230,19 +231,23 @@ def call_again(
             "torch.compile"
         )
     now = [(stream, stream.state()) for stream, _ in streams]
-    after = [(t, t._np.copy(), version(t).count) for t, _ in before]
+    after = [(t, t._np.copy(), version(t)) for t, _, _ in before]
     try:
         for stream, was in streams:
             stream.set_state(was)
-        for t, values in before:
+        for t, values, _ in before:
+            # The graph counts the writes of this run alone: outside there are none.
+            t._version_of = Version()
             t._np[...] = values
         found = leaves_of(call.run())
     finally:
         for stream, was in now:
             stream.set_state(was)
-        for t, values, count in after:
+        for (t, values, counter), (_, _, count) in zip(after, before, strict=True):
             t._np[...] = values
-            version(t).count = count
+            if counter.count != count + 1:
+                version(t).count += 1  # others have written since: not what this graph kept
+            t._version_of = counter
     chosen = [found[i] for i in entry.leaves]
     return [t if t._view is None else t._view.base for t in chosen]
 

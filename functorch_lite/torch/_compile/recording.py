@@ -38,11 +38,11 @@ from functorch_lite.transforms.stage import StageTrace, StageTracer
 __all__ = ["Draw", "Recording"]
 
 _REFUSED = frozenset(
-    "as_strided as_strided_ backward data_ptr detach_ from_numpy from_dlpack item manual_seed "
+    "as_strided as_strided_ _backward data_ptr detach_ from_numpy from_dlpack item manual_seed "
     "storage_offset "
     "multinomial numpy register_hook register_post_accumulate_grad_hook requires_grad_ resize_ "
     "resize_as_ retain_grad seed set_ set_rng_state get_rng_state share_memory_ storage tolist "
-    "untyped_storage initial_seed bernoulli poisson binomial _set_data set_default_tensor_type "
+    "untyped_storage initial_seed bernoulli poisson binomial set_default_tensor_type "
     "is_nonzero equal allclose frombuffer nonzero masked_select unique unique_consecutive".split()
 )
 """Operations that no graph can hold: they need values, or change what is no tensor."""

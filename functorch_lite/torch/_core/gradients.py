@@ -184,6 +184,7 @@ def _roots(tensors: Sequence[Tensor], grads: Sequence[Any]) -> list[Any]:
                 )
             g = make(np.ones(array.shape, array.dtype))
             if is_symbol(array):
+                overrides.refuse("a backward pass")
                 overrides.recorder.convert(g)
         elif not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
@@ -396,7 +397,7 @@ Tensor.grad = property(_get_grad, _set_grad, _del_grad)
 Tensor.requires_grad = property(_requires_grad, _set_requires_grad)
 for _name, _get in (
     ("grad_fn", _grad_fn), ("retains_grad", _retains_grad), ("output_nr", _output_nr),
-    ("_base", _base),
+    ("_base", _base), ("_version", Tensor._version.fget),  # type: ignore[attr-defined]
 ):  # fmt: skip
     setattr(Tensor, _name, _asked(_name, _get))
 Tensor.is_leaf = property(_is_leaf)  # type: ignore[attr-defined]

@@ -107,12 +107,15 @@ class RecordNode(Node):
     def _rules(self, ct: Array, ans: Any, args: Sequence[Any]) -> list[Any]:
         rules, record, params = self.record.vjp, self.record, self.params
         last = len(record.operands) - 1
-        ct = conjugated(ct)
+        if ct.dtype.kind == "c":
+            ct = conj(ct)
         found: list[Any] = []
         for i, edge in enumerate(self.edges):
             rule: Rule | None = rules[i if i < last else last] if edge is not None else None
             g = None if rule is None else rule(ct, ans, args, params, i - last if i > last else 0)
-            found.append(None if g is None else conjugated(g))
+            if g is not None and g.dtype.kind == "c":
+                g = conj(g)
+            found.append(g)
         return found
 
     def _recorded(self, g: Tensor) -> Sequence[Tensor | None]:

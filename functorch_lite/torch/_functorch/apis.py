@@ -9,6 +9,7 @@ from typing import Any
 from functorch_lite.torch._core.node import edge_of
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._functorch.argnums import chosen, replaced
+from functorch_lite.torch._functorch.eager_transforms import value_and_aux
 from functorch_lite.torch._functorch.levels import (
     Level,
     ones_of,
@@ -90,12 +91,7 @@ def _both(func: Any, argnums: Any, has_aux: bool, args: Any, kwargs: Any) -> Any
         out = func(*replaced(args, argnums, unflatten(inputs, spec)), **kwargs)
         aux: tuple[Any, ...] = ()
         if has_aux:
-            if not (isinstance(out, tuple) and len(out) == 2):
-                raise RuntimeError(
-                    "grad_and_value(f)(*args): output of function f should be a tuple: (output, "
-                    "aux) if has_aux is True"
-                )
-            out, more = out
+            out, more = value_and_aux(out, "grad_and_value(f)(*args)")
             aux = (tree_map(level.output, more),)
         if not isinstance(out, Tensor):
             raise RuntimeError(

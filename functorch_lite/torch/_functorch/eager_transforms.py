@@ -8,10 +8,15 @@ from typing import Any
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import edge_of, needs_grad
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch._functorch.levels import Level, outside_of_compile, zeros_like
+from functorch_lite.torch._functorch.levels import (
+    Level,
+    check_tangent,
+    outside_of_compile,
+    zeros_like,
+)
 from functorch_lite.torch._functorch.pytrees import Spec, flatten, tree_map, unflatten
 
-__all__ = ["jvp", "linearize", "vjp"]
+__all__ = ["jvp", "linearize", "value_and_aux", "vjp"]
 
 
 def _only_tensors(outs: Sequence[Any], name: str) -> None:
@@ -27,7 +32,8 @@ def _only_tensors(outs: Sequence[Any], name: str) -> None:
             )
 
 
-def _value_and_aux(out: Any, name: str) -> tuple[Any, Any]:
+def value_and_aux(out: Any, name: str) -> tuple[Any, Any]:
+    """A result that is a pair of what is differentiated and what is not."""
     if not (isinstance(out, tuple) and len(out) == 2):
         raise RuntimeError(
             f"{name}: output of function f should be a tuple: (output, aux) if has_aux is True"
@@ -64,7 +70,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         inputs = [level.input(t) for t in given]
         out = func(*unflatten(inputs, spec))
         if has_aux:
-            out, aux = _value_and_aux(out, "vjp(f, *primals)")
+            out, aux = value_and_aux(out, "vjp(f, *primals)")
             aux = tree_map(level.output, aux)
         outs, out_spec = flatten(out)
         _only_tensors(outs, "vjp(f, *primals)")
@@ -136,7 +142,7 @@ class _Pushforward:
             out = func(*unflatten(self.inputs, self.spec))
             self.aux: Any = None
             if has_aux:
-                out, aux = _value_and_aux(out, name)
+                out, aux = value_and_aux(out, name)
                 self.aux = tree_map(level.output, aux)
             self.outs, self.out_spec = flatten(out)
             _only_tensors(self.outs, name)
@@ -216,13 +222,7 @@ def jvp(
                     f"{_JVP}: Expected {name} to only contain Tensors, got {type(t)}"
                 )
     for t, v in zip(given, directions, strict=True):
-        if t._np.shape != v._np.shape:
-            raise RuntimeError(
-                "Trying to set a forward gradient that has a different size than that of the "
-                "original Tensor, this is not supported. Tensor is of size "
-                f"{list(t._np.shape)} while the given forward gradient is of size "
-                f"{list(v._np.shape)}."
-            )
+        check_tangent(t, v)
     forward = _Pushforward(func, primals, has_aux, _JVP)
     pushed = forward.push(directions, strict)
     if has_aux:

@@ -17,22 +17,22 @@ from functorch_lite.torch._object.generator import default_generator
 if TYPE_CHECKING:
     from functorch_lite.torch._functorch.lanes import Lanes
 
-__all__ = ["map_tensors", "one_by_one", "tensors_in", "together", "writes"]
+__all__ = ["map_tensors", "one_by_one", "padded", "tensors_in", "together", "writes"]
 
 _MATRICES = frozenset(
     "cholesky cholesky_ex cholesky_inverse cholesky_solve cond det eig eigh eigvals eigvalsh "
-    "householder_product inv inv_ex inverse ldl_factor ldl_factor_ex ldl_solve logdet lu lu_factor "
+    "householder_product inv inv_ex ldl_factor ldl_factor_ex ldl_solve logdet lu lu_factor "
     "lu_factor_ex lu_solve lu_unpack matrix_exp matrix_power matrix_rank old_cholesky old_lu "
-    "old_lu_solve old_qr old_svd ormqr pinv pinverse qr slogdet solve solve_ex solve_triangular "
-    "svd svdvals triangular_solve".split()
+    "old_lu_solve old_qr old_slogdet old_svd ormqr pinv pinverse qr slogdet solve solve_ex "
+    "solve_triangular svd svdvals triangular_solve".split()
 )
 """Functions of matrices, or of batches of them."""
 
 _ELEMENTS = frozenset(
     "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma erfcx frexp gammainc gammaincc "
-    "gammaln i0e i1 i1e igamma igammac isreal lgamma log_ndtr modified_bessel_i0 "
-    "modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 multigammaln mvlgamma nan_to_num "
-    "ndtri psi scaled_modified_bessel_k0 scaled_modified_bessel_k1 sinc spherical_bessel_j0 "
+    "i0e i1 i1e igamma igammac isreal lgamma log_ndtr modified_bessel_i0 "
+    "modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 mvlgamma nan_to_num "
+    "ndtri scaled_modified_bessel_k0 scaled_modified_bessel_k1 sinc spherical_bessel_j0 "
     "zeta".split()
 )
 """Functions of each element."""
@@ -50,7 +50,7 @@ def together(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
     ranks = {len(shape) for shape in shapes}
     if name in _ELEMENTS:
         rank = max(ranks)
-        whole = map_tensors(given, lambda t: _padded(lower(lanes, t), rank))
+        whole = map_tensors(given, lambda t: padded(lower(lanes, t), rank))
     elif name in _MATRICES and (len(ranks) == 1 or _is_vector(name, shapes)):
         whole = map_tensors(given, partial(lower, lanes))
     else:
@@ -60,7 +60,7 @@ def together(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
     return map_tensors(found, partial(lift, lanes))
 
 
-def _padded(t: Tensor, rank: int) -> Tensor:
+def padded(t: Tensor, rank: int) -> Tensor:
     """All lanes of a tensor with dimensions of one after the first, up to a rank of each lane."""
     shape = t._np.shape
     return t.reshape(shape[0], *[1] * (rank + 1 - len(shape)), *shape[1:])
@@ -77,9 +77,15 @@ def one_by_one(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
     Correct for every operation whose results have one shape, and as slow as a loop.
 
     Raises:
-        RuntimeError: the results of the lanes differ in shape, or are different numbers.
+        RuntimeError: the results of the lanes differ in shape, or are different numbers; or there
+            are no lanes, and so no results to stack.
     """
     name = f.__name__
+    if not lanes.size:
+        raise RuntimeError(
+            f"Batching rule not implemented for aten::{name}. The fallback path does not support "
+            "vmap over dims of size 0."
+        )
     given = (list(args), kwargs)
     # What is not mapped has a gradient in each lane nevertheless.
     varying = [is_lane(lanes, t) or needs_grad(t) for t in tensors_in(given)]

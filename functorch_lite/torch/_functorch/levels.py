@@ -30,13 +30,26 @@ from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, make, share, zeros_for
 
-__all__ = ["DualBackward0", "Level", "is_over", "ones_of", "outside_of_compile", "zeros_like"]
+__all__ = [
+    "DualBackward0", "Level", "check_tangent", "is_over", "ones_of", "outside_of_compile",
+    "zeros_like",
+]  # fmt: skip
 
 
 def outside_of_compile(name: str) -> None:
     """Let ``torch.compile`` leave a transform to an eager call."""
     if overrides.known:
         overrides.refuse(f"torch.func.{name}")
+
+
+def check_tangent(t: Tensor, tangent: Tensor) -> None:
+    """Refuse a tangent that has not the sizes of its tensor."""
+    if t._np.shape != tangent._np.shape:
+        raise RuntimeError(
+            "Trying to set a forward gradient that has a different size than that of the original "
+            f"Tensor, this is not supported. Tensor is of size {list(t._np.shape)} while the given "
+            f"forward gradient is of size {list(tangent._np.shape)}."
+        )
 
 
 def zeros_like(t: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from functorch_lite.torch._core.public import FUNCTIONS, overrides
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._functorch import refusals
 from functorch_lite.torch._functorch.crossing import is_lane, lift, lower
+from functorch_lite.torch._functorch.fallback import map_tensors, padded, tensors_in
 
 if TYPE_CHECKING:
     from functorch_lite.torch._functorch.lanes import Lanes
@@ -40,6 +41,10 @@ _UNMAPPED = (
     "like same randomness. If this is necessary for your usage, please file an issue with "
     "functorch."
 )
+_OUT = (
+    "vmap: We do not support calling out variants of random operations inside of vmap. Please use "
+    "non-out variants as a workaround"
+)
 _SAME = (
     "Vmap does not currently support same randomness with a batched tensor input. Please file an "
     "issue with functorch"
@@ -60,19 +65,20 @@ def made_random(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
         if different and tensors and not any(is_lane(lanes, t) for t in tensors):
             whole = tensors[0].unsqueeze(0).expand(lanes.size, *tensors[0]._np.shape)
             mapped = lift(lanes, whole)
-            return f(*[mapped if a is tensors[0] else a for a in args], **kwargs)
+            some, named = map_tensors(
+                (list(args), kwargs), lambda t: mapped if t is tensors[0] else t
+            )
+            return f(*some, **named)
         return NotImplemented
+    if kwargs.get("out") is not None:
+        raise RuntimeError(_OUT)
     if lanes.randomness == "error":
         raise RuntimeError(refusals.RANDOM)
-    if name in RANDOM_BY_VALUES and any(is_lane(lanes, t) for t in tensors):
-        if not different:
+    if name in RANDOM_BY_VALUES and tensors:
+        if different:
+            return _by_values(lanes, f, args, kwargs)
+        if any(is_lane(lanes, t) for t in tensors):
             raise RuntimeError(_SAME)
-        return _by_values(lanes, f, args, kwargs)
-    of_tensors = name not in RANDOM or (name == "normal" and bool(tensors))
-    if of_tensors and different:
-        whole = tensors[0].detach().unsqueeze(0).expand(lanes.size, *tensors[0]._np.shape)
-        return _by_values(lanes, f, (lift(lanes, whole), *args[1:]), kwargs)
-    if of_tensors:
         with lanes.outside():
             return f(*args, **kwargs)
     shells = [_shell(a, lanes.size if different else None) for a in args]
@@ -91,13 +97,14 @@ def made_random(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
 
 def _by_values(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Tensor:
     """Numbers drawn for all lanes at once."""
-    given = [lower(lanes, a.detach()) if is_lane(lanes, a) else a for a in args]
-    named = {k: lower(lanes, a.detach()) if is_lane(lanes, a) else a for k, a in kwargs.items()}
+    tree = (list(args), kwargs)
+    rank = max(t._np.ndim for t in tensors_in(tree))
+    given, named = map_tensors(tree, lambda t: padded(lower(lanes, t.detach()), rank))
     with lanes.outside():
-        if f.__name__ == "multinomial" and given[0]._np.ndim > 2:
-            weights = given[0]
-            rows = f(weights.flatten(0, 1), *given[1:], **named)
-            whole = rows.unflatten(0, weights._np.shape[:2])
+        if f.__name__ == "multinomial" and rank == 2:
+            (weights,) = tensors_in((given, named))
+            given, named = map_tensors((given, named), lambda t: t.flatten(0, 1))
+            whole = f(*given, **named).unflatten(0, weights._np.shape[:2])
         else:
             whole = f(*given, **named)
     return lift(lanes, whole)

@@ -353,16 +353,6 @@ def _dir(self: Tensor) -> list[str]:
     return sorted(found)
 
 
-_counted: Any = Tensor._version
-
-
-def _version(self: Tensor) -> int:
-    if overrides.known:
-        overrides.refuse("Tensor._version")
-    found: int = _counted.fget(self)
-    return found
-
-
 def _grad_dtype(self: Tensor) -> Any:
     if not self.is_leaf:
         raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
@@ -381,7 +371,7 @@ def _install() -> None:
     for name, read in (
         ("nbytes", lambda t: t._np.size * t._np.itemsize), ("itemsize", lambda t: t._np.itemsize),
         ("device", lambda t: CPU), ("layout", lambda t: strided),
-        ("is_cpu", lambda t: True), ("grad_dtype", _grad_dtype), ("_version", _version),
+        ("is_cpu", lambda t: True), ("grad_dtype", _grad_dtype),
     ):  # fmt: skip
         setattr(Tensor, name, property(read))
     for name in (

@@ -21,7 +21,7 @@ from functorch_lite.torch._core.public import FUNCTIONS, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops import smooth as _smooth  # noqa: F401  (fills the table)
 from functorch_lite.torch._ops.binary import local2
-from functorch_lite.torch._ops.elementwise import Local, halved
+from functorch_lite.torch._ops.elementwise import Local, halved, refusal
 from functorch_lite.torch._ops.piecewise import FUNCTIONAL, Activation, floats, functional
 from functorch_lite.torch._ops.shape import dimension
 
@@ -150,15 +150,11 @@ def rrelu(
     if not training:
         return _RRELU_EVAL(input, inplace, slope=(lower + upper) / 2)
     if input.dtype not in (float32, float64, bfloat16):
-        raise NotImplementedError(
-            f"\"rrelu_with_noise_out_cpu\" not implemented for '{input.dtype.scalar_name}'"
-        )
+        raise refusal("rrelu_with_noise_out_cpu", input.dtype)
     negative = input.detach() <= 0
     noise = input.detach().new_ones(input.shape)
     # In double precision whatever the dtype, as PyTorch draws them.
-    drawn = make(np.empty(int(negative._np.sum()))).uniform_(
-        lower, upper, generator=generator
-    )
+    drawn = make(np.empty(int(negative._np.sum()))).uniform_(lower, upper, generator=generator)
     noise._np[negative._np] = drawn._np
     if inplace:
         return apply_inplace(_RRELU_IN_PLACE, (input, noise), {})

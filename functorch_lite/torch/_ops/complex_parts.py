@@ -8,6 +8,7 @@ from functorch_lite import ops
 from functorch_lite.torch._core.op import Composite, RecordOp
 from functorch_lite.torch._core.public import public, put_out
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.elementwise import argument, refusal
 
 __all__ = ["complex_of", "polar"]
 
@@ -31,10 +32,7 @@ def _check(name: str, parts: tuple[str, str], a: Any, b: Any, out: Tensor | None
     """
     for i, (part, t) in enumerate(zip(parts, (a, b), strict=True)):
         if not isinstance(t, Tensor):
-            raise TypeError(
-                f"{name}(): argument '{part}' (position {i + 1}) must be Tensor, not "
-                f"{type(t).__name__}"
-            )
+            raise argument(t, name, part, i + 1)
     one, two = a.dtype, b.dtype
     if one.kind != 2 or two.kind != 2:
         raise RuntimeError(
@@ -47,7 +45,7 @@ def _check(name: str, parts: tuple[str, str], a: Any, b: Any, out: Tensor | None
             f"{two.scalar_name} for second argument"
         )
     if one.itemsize == 2:
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{one.scalar_name}'")
+        raise refusal(f"{name}_cpu", one)
     if out is not None and out.dtype is not one.to_complex():
         raise RuntimeError(
             f"Expected object of scalar type {one.to_complex().scalar_name} but got scalar type "

@@ -17,7 +17,10 @@ from functorch_lite.torch._ops.creation import linspace
 from functorch_lite.torch._ops.sorting import comparable
 from functorch_lite.torch.return_types import results_in
 
-__all__ = ["bincount", "histc", "histogram", "unique", "unique_consecutive"]
+__all__ = [
+    "bincount", "check_weight_dtype", "checked_edges", "histc", "histogram", "range_of",
+    "refuse_bins", "unique", "unique_consecutive",
+]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------- distinct values
@@ -220,7 +223,7 @@ def _by_edges(values: Any, weights: Any, edges: Any) -> Any:
     return _counted(np.searchsorted(edges, values, "right") - 1, inside, weights, len(edges) - 1)
 
 
-def _range_of(array: Any, low: float, high: float) -> tuple[float, float]:
+def range_of(array: Any, low: float, high: float) -> tuple[float, float]:
     """The least and the largest value; the given numbers if there is none."""
     return (float(array.min()), float(array.max())) if array.size else (low, high)
 
@@ -240,9 +243,10 @@ def _c(value: float) -> str:
     return "nan" if value != value else f"{value:g}"
 
 
-def _refuse_bins(bins: int) -> None:
+def refuse_bins(bins: int, d: int = 0) -> None:
+    """Refuse a histogram without bins."""
     if bins <= 0:
-        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension {d}")
 
 
 @public(out=True)
@@ -264,11 +268,11 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         raise NotImplementedError(
             f"\"histogram_cpu\" not implemented for '{input.dtype.scalar_name}'"
         )
-    _refuse_bins(bins)
+    refuse_bins(bins)
     flat = array.reshape(-1).astype(np.float64)
     low, high = float(min), float(max)
     if low == high:
-        low, high = _range_of(flat, low, high)
+        low, high = range_of(flat, low, high)
     low, high = _checked_range("torch.histc", low, high, 1)
     values, one = array.reshape(-1), array.dtype.type
     inside = (values >= one(low)) & (values <= one(high))
@@ -286,35 +290,40 @@ def _weights_of(input: Tensor, weight: Tensor) -> Any:
             "input tensor excluding its innermost dimension, but got input with shape "
             f"{[input._np.size, 1]} and weight with shape {list(weight._np.shape)}"
         )
+    check_weight_dtype(input, weight)
+    return weight._np.reshape(-1).astype(np.float64)
+
+
+def check_weight_dtype(input: Tensor, weight: Tensor) -> None:
+    """Refuse weights of another dtype than the values."""
     if weight._np.dtype != input._np.dtype:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor "
             f"should have the same dtype, but got input({input.dtype.c_name}), and "
             f"weight({weight.dtype.c_name})"
         )
-    return weight._np.reshape(-1).astype(np.float64)
 
 
-def _checked_edges(input: Tensor, bins: Tensor) -> Any:
-    """Raw edges that were given."""
+def checked_edges(input: Tensor, bins: Tensor, d: int = 0) -> Any:
+    """Raw edges that were given for a dimension."""
     edges = bins._np
     what = "torch.histogramdd: bins tensor should have"
     if edges.dtype != input._np.dtype:
         raise RuntimeError(
             "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got "
-            f"input with dtype {input.dtype.c_name} and bins for dimension 0 with dtype "
+            f"input with dtype {input.dtype.c_name} and bins for dimension {d} with dtype "
             f"{bins.dtype.c_name}"
         )
     if edges.ndim != 1:
         raise RuntimeError(
             f"{what} one dimension, but got {edges.ndim} dimensions in the bins tensor for "
-            "dimension 0"
+            f"dimension {d}"
         )
     if not edges.size:
         raise RuntimeError(
-            f"{what} at least 1 element, but got 0 elements in the bins tensor for dimension 0"
+            f"{what} at least 1 element, but got 0 elements in the bins tensor for dimension {d}"
         )
-    _refuse_bins(edges.size - 1)
+    refuse_bins(edges.size - 1, d)
     return edges
 
 
@@ -348,10 +357,10 @@ def histogram(
     flat = array.reshape(-1)
     weights = None if weight is None else _weights_of(input, weight)
     if isinstance(bins, Tensor):
-        edges = _checked_edges(input, bins)
+        edges = checked_edges(input, bins)
     else:
-        _refuse_bins(bins)
-        low, high = _range_of(flat, 0.0, 1.0) if range is None else range
+        refuse_bins(bins)
+        low, high = range_of(flat, 0.0, 1.0) if range is None else range
         low, high = _checked_range("torch.histogram()", low, high, 0.5)
         edges = linspace(low, high, bins + 1, dtype=input.dtype)._np
     found = _by_edges(flat, weights, edges).astype(np.float64)

@@ -12,7 +12,7 @@ from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import axes_of
-from functorch_lite.torch._ops.elementwise import ruled
+from functorch_lite.torch._ops.elementwise import refusal, ruled
 
 __all__ = ["frexp", "hash_tensor"]
 
@@ -74,17 +74,16 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
         uint64.
 
     Raises:
-        RuntimeError: another mode, or complex numbers.
+        RuntimeError: another mode.
+        NotImplementedError: complex numbers.
 
     Source: ``torch.hash_tensor``.
     """
     if mode != 0:
-        raise RuntimeError("Unknown hash mode: only the reduction via xor, 0, is supported")
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
     array = input._np
     if array.dtype.kind == "c":
-        raise NotImplementedError(
-            f"\"hash_tensor\" not implemented for '{input.dtype.scalar_name}'"
-        )
+        raise refusal("xor_sum_cpu", input.dtype)
     wide: Any = np.int64 if array.dtype.kind in "bi" else np.uint64
     if input.dtype.is_floating_point:
         wide = np.float64

@@ -10,13 +10,19 @@ from functorch_lite.torch import return_types
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.counting import (
+    check_weight_dtype,
+    checked_edges,
+    range_of,
+    refuse_bins,
+)
 from functorch_lite.torch._ops.creation import linspace
 from functorch_lite.torch._ops.elementwise import refusal
 
 __all__ = ["histogramdd"]
 
 
-def _edges(points: Any, bins: Any, range: Any, dtype: Any) -> list[Any]:
+def _edges(input: Tensor, points: Any, bins: Any, range: Any) -> list[Any]:
     """The raw edges of the bins per coordinate.
 
     Args:
@@ -29,32 +35,30 @@ def _edges(points: Any, bins: Any, range: Any, dtype: Any) -> list[Any]:
             "histogramdd: The size of bins must be equal to the innermost dimension of the input."
         )
     if sequence and isinstance(bins[0], Tensor):
-        return [edges._np for edges in bins]
+        return [checked_edges(input, edges, d) for d, edges in enumerate(bins)]
+    if range is not None and len(range) != 2 * count:
+        raise RuntimeError(
+            f"torch.histogramdd: for a {count}-dimensional histogram range should have "
+            f"{2 * count} elements, but got {len(range)}"
+        )
     counts = list(bins) if sequence else [bins] * count
     found = []
     for d, n in enumerate(counts):
-        if n <= 0:
-            raise RuntimeError(
-                f"torch.histogramdd(): bins must be > 0, but got {n} for dimension {d}"
-            )
-        if range is not None:
-            low, high = range[2 * d : 2 * d + 2]
-        elif points.size:
-            low, high = float(points[:, d].min()), float(points[:, d].max())
-        else:
-            low, high = 0.0, 1.0
+        refuse_bins(n, d)
+        line = points[:, d]
+        low, high = range_of(line, 0.0, 1.0) if range is None else range[2 * d : 2 * d + 2]
         if low == high:
             low, high = low - 0.5, high + 0.5
         if not (np.isfinite(low) and np.isfinite(high)):
             raise RuntimeError(
-                f"torch.histogramdd(): dimension {d}'s range [{low:g}, {high:g}] is not finite"
+                f"torch.histogramdd: dimension {d}'s range [{low:g}, {high:g}] is not finite"
             )
         if low > high:
             raise RuntimeError(
-                f"torch.histogramdd(): min should not exceed max, but got min {low:g} max "
+                f"torch.histogramdd: min should not exceed max, but got min {low:g} max "
                 f"{high:g} for dimension {d}"
             )
-        found.append(linspace(low, high, n + 1, dtype=dtype)._np)
+        found.append(linspace(low, high, n + 1, dtype=input.dtype)._np)
     return found
 
 
@@ -91,8 +95,10 @@ def histogramdd(
             "input tensor excluding its innermost dimension, but got input with shape "
             f"{list(array.shape)} and weight with shape {list(weight._np.shape)}"
         )
+    if weight is not None:
+        check_weight_dtype(input, weight)
     points = array.reshape(-1, array.shape[-1])
-    edges = _edges(points, bins, range, input.dtype)
+    edges = _edges(input, points, bins, range)
     sizes = tuple(len(e) - 1 for e in edges)
     place: Any = np.zeros(len(points), np.int64)
     inside = np.ones(len(points), np.bool_)

@@ -15,10 +15,13 @@ from functorch_lite.ops import lapack
 from functorch_lite.torch._core.op import Composite
 from functorch_lite.torch._core.public import overrides, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.elementwise import refusal
+from functorch_lite.torch.return_types import NamedResults, results_in
 
 __all__ = [
-    "LinAlgError", "Matrices", "batch_place", "check_dtype", "check_matrix", "check_same_dtype",
-    "check_square", "cholesky_info", "finished", "linalg", "pivot_info",
+    "LinAlgError", "Matrices", "batch_place", "by_columns", "check_dtype", "check_matrix",
+    "check_same_dtype", "check_square", "cholesky_info", "factor_info", "finished", "integers",
+    "linalg", "pivot_info",
 ]  # fmt: skip
 
 _INT32 = np.dtype(np.int32)
@@ -75,7 +78,7 @@ def check_dtype(t: Tensor, name: str, kernel: str = "", whole: bool = False) -> 
             f"{name}: Expected a floating point or complex tensor as input. Got {kind}"
         )
     if kernel:
-        raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind}'")
+        raise refusal(kernel, t.dtype)
     raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {kind}")
 
 
@@ -93,14 +96,15 @@ def _codes(array: Any, suspicious: Any, code: Callable[[Any], int]) -> Any:
     """LAPACK's code for each matrix, asked for where the result gave reason to."""
     found = np.zeros(array.shape[:-2], _INT32)
     if array.size:
-        for where in zip(*np.nonzero(suspicious), strict=True) if found.ndim else [()]:
-            if found.ndim or suspicious:
-                found[where] = code(array[where])
+        for where in map(tuple, np.argwhere(suspicious)):
+            found[where] = code(array[where])
     return found
 
 
 def _strange(result: Any) -> Any:
-    return ~np.isfinite(result).all((-2, -1)) if result.ndim > 1 else ~np.isfinite(result)
+    if not result.size:  # which tells nothing, as of systems without right-hand sides
+        return np.ones(result.shape[:-2], bool)
+    return ~np.isfinite(result).all((-2, -1))
 
 
 def pivot_info(array: Any, result: Any) -> Any:
@@ -167,7 +171,7 @@ class Matrices:
         made = self.op(operands, **params)
         for i, t in enumerate(made if isinstance(made, tuple) else (made,)):
             if t._np.ndim > 1 and (self.columns is None or i in self.columns):
-                t._np = np.ascontiguousarray(t._np.swapaxes(-1, -2)).swapaxes(-1, -2)
+                t._np = by_columns(t._np)
             else:
                 t._np = np.asarray(t._np, order="C")
         return made
@@ -177,12 +181,19 @@ def finished(made: Any, out: Any) -> Any:
     """The results, written into the tensors given as ``out=`` if there are any."""
     if out is None:
         return made
+    if isinstance(made, NamedResults):
+        return results_in(made, out)
     if not isinstance(made, tuple):
         put_out(out, made)
         return out
     for target, value in zip(out, made, strict=True):
         put_out(target, value)
-    return type(made)(tuple(out))
+    return tuple(out)
+
+
+def by_columns(array: Any) -> Any:
+    """Matrices laid out column by column, as LAPACK leaves them."""
+    return np.ascontiguousarray(array.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
 def integers(array: Any) -> Tensor:

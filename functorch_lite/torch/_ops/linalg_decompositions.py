@@ -20,6 +20,7 @@ from functorch_lite.torch._ops.linalg_checks import (
     LinAlgError,
     Matrices,
     batch_place,
+    by_columns,
     check_dtype,
     check_matrix,
     check_same_dtype,
@@ -27,7 +28,7 @@ from functorch_lite.torch._ops.linalg_checks import (
     finished,
     linalg,
 )
-from functorch_lite.torch._ops.linalg_systems import inv
+from functorch_lite.torch._ops.linalg_systems import inv, is_vector
 
 __all__ = [
     "eig", "eigh", "eigvals", "eigvalsh", "householder_product", "lstsq", "matrix_exp",
@@ -78,8 +79,7 @@ def geqrf(input: Tensor, *, out: Any = None) -> Any:
         raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
     check_dtype(input, "torch.geqrf", "geqrf_cpu", whole=True)
     packed, scales = lapack.reflections(input._np)
-    a = make(np.ascontiguousarray(packed.swapaxes(-1, -2)).swapaxes(-1, -2))
-    tau = make(scales)
+    a, tau = make(by_columns(packed)), make(scales)
     if wants_grad((input,)):
         node = formula("GeqrfBackward0", (input,), _no_geqrf)
         attach(a, node, 0)
@@ -316,7 +316,7 @@ def pinv(
     """
     if A._np.ndim < 2 or A._np.dtype.char not in "fdFD":
         raise RuntimeError(
-            f"linalg.pinv({A.dtype.c_name.capitalize()}{{{list(A._np.shape)}}}): expected a tensor "
+            f"linalg.pinv({A.dtype.scalar_name}{{{list(A._np.shape)}}}): expected a tensor "
             "with 2 or more dimensions of float, double, cfloat or cdouble types"
         )
     if hermitian:
@@ -403,7 +403,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
         )
     check_dtype(A, name)
     check_same_dtype(A, B, "linalg.lstsq")
-    vector = B._np.ndim == 1 or (B._np.ndim == A._np.ndim - 1 and B._np.shape == A._np.shape[:-1])
+    vector = is_vector(A, B)
     if A._np.shape[-2] != B._np.shape[-1 if vector else -2]:
         raise RuntimeError(
             f"{name}: input.size(-2) should match other.size({-1 if vector else -2})"

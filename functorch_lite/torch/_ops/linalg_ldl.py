@@ -15,8 +15,10 @@ from functorch_lite.torch import return_types
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._ops.index_write import refusal
 from functorch_lite.torch._ops.linalg_checks import (
     batch_place,
+    by_columns,
     check_dtype,
     check_square,
     finished,
@@ -30,16 +32,8 @@ __all__ = ["ldl_factor", "ldl_factor_ex", "ldl_solve"]
 def _without_derivative(out: Tensor, operands: tuple[Tensor, ...], name: str) -> Tensor:
     """Let a backward pass through the result fail."""
     if wants_grad(operands):
-
-        def refuse(*grads: Any) -> Any:
-            raise RuntimeError(f"derivative for aten::{name} is not implemented")
-
-        attach(out, formula("NotImplemented", operands, refuse))
+        attach(out, formula("NotImplemented", operands, refusal(name)))
     return out
-
-
-def _columns(array: Any) -> Any:
-    return np.ascontiguousarray(array.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
 # ------------------------------------------------------------------------------------------ factors
@@ -81,7 +75,7 @@ def _factored(A: Tensor, hermitian: bool, check: bool, name: str) -> Any:
     code, place = batch_place(codes)
     if check and code:
         raise RuntimeError(f"{name}: {place}the pivot {code} is zero, the factor is singular.")
-    made = _without_derivative(make(_columns(factors)), (A,), "linalg_ldl_factor_ex")
+    made = _without_derivative(make(by_columns(factors)), (A,), "linalg_ldl_factor_ex")
     return return_types.linalg_ldl_factor_ex((made, make(pivots), integers(codes)))
 
 
@@ -174,5 +168,5 @@ def ldl_solve(
         )
     check_dtype(LD, name)
     found = state.run(_all_solved, LD._np, pivots._np, B._np, hermitian)
-    made = _without_derivative(make(_columns(found)), (LD, B), "linalg_ldl_solve")
+    made = _without_derivative(make(by_columns(found)), (LD, B), "linalg_ldl_solve")
     return finished(made, out)

@@ -23,6 +23,7 @@ from functorch_lite.torch._ops.linalg_decompositions import svdvals
 from functorch_lite.torch._ops.linalg_systems import inv, inv_ex, solve
 from functorch_lite.torch._ops.products import linalg_cross as _cross
 from functorch_lite.torch._ops.products import multi_dot as _multi_dot
+from functorch_lite.torch._ops.shape import dimension
 
 __all__ = [
     "cond", "cross", "diagonal", "matmul", "matrix_norm", "multi_dot", "norm", "tensorinv",
@@ -56,10 +57,13 @@ def matrix_norm(
     if not A.dtype.is_floating_point and not A.dtype.is_complex:
         check_dtype(A, "linalg.matrix_norm")
     if not isinstance(dim, (tuple, list)) or len(dim) != 2:
-        raise RuntimeError("linalg.matrix_norm: dim must be a 2-tuple")
-    rows, columns = (d % A._np.ndim for d in dim)
+        given = dim if isinstance(dim, (tuple, list)) else (dim,)
+        raise RuntimeError(
+            "linalg.matrix_norm: dim must be a 2-tuple. Got " + " ".join(map(str, given))
+        )
+    rows, columns = (dimension(d, A._np.ndim) for d in dim)
     if rows == columns:
-        raise RuntimeError("linalg.matrix_norm: dims must be different")
+        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({rows}, {columns})")
     x = A if dtype is None else cast(A, dtype)
     return finished(_matrix_norm(x, ord, rows, columns, keepdim), out)
 
@@ -229,7 +233,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = 
     """The X with ``tensordot(A, X, X.ndim) == B``. Source: ``torch.linalg.tensorsolve``."""
     x = A
     if dims is not None:
-        moved = [d % A._np.ndim for d in dims]
+        moved = [dimension(d, A._np.ndim) for d in dims]
         x = A.permute(*[i for i in range(A._np.ndim) if i not in moved], *moved)
     shape = x._np.shape[B._np.ndim :]
     if math.prod(shape) != math.prod(x._np.shape[: B._np.ndim]):

@@ -30,8 +30,8 @@ from functorch_lite.torch._ops.linalg_checks import (
 )
 
 __all__ = [
-    "cholesky", "cholesky_ex", "det", "inv", "inv_ex", "logdet", "lu", "lu_factor", "lu_factor_ex",
-    "lu_solve", "slogdet", "solve", "solve_ex", "solve_triangular",
+    "cholesky", "cholesky_ex", "det", "inv", "inv_ex", "is_vector", "logdet", "lu", "lu_factor",
+    "lu_factor_ex", "lu_solve", "slogdet", "solve", "solve_ex", "solve_triangular",
 ]  # fmt: skip
 
 
@@ -83,7 +83,8 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: Any = None) -> Any:
 
 
 # ------------------------------------------------------------------------------------------ systems
-def _is_vector(A: Tensor, B: Tensor) -> bool:
+def is_vector(A: Tensor, B: Tensor) -> bool:
+    """Whether right-hand sides are vectors, one per matrix."""
     a, b = A._np.shape, B._np.shape
     return len(b) == 1 or (len(a) - 1 == len(b) and b == a[:-1])
 
@@ -116,7 +117,7 @@ def _solved(A: Tensor, B: Tensor, left: bool, check: bool) -> tuple[Tensor, Any]
     check_square(A, name)
     check_dtype(A, name)
     check_same_dtype(A, B, name)
-    vector = _is_vector(A, B)
+    vector = is_vector(A, B)
     if vector and not left:
         raise RuntimeError(
             f"{name}: Vector broadcasting of the left hand side is not supported for left=False. "
@@ -181,7 +182,7 @@ def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The X with ``A X = B``, or ``X A = B``, for triangular A.
+    """The X with ``A X = B``, or ``X A = B``, for triangular A; B is taken in A's dtype.
 
     Source: ``torch.linalg.solve_triangular``.
     """
@@ -189,9 +190,8 @@ def solve_triangular(
     check_square(A, name)
     check_matrix(B, name, "B")
     check_dtype(A, name)
-    check_same_dtype(A, B, name)
     _check_systems(A, B, name, left)
-    return finished(_TRIANGULAR(A, B, upper=upper, left=left, unit=unitriangular), out)
+    return finished(_TRIANGULAR(A, B.to(A.dtype), upper=upper, left=left, unit=unitriangular), out)
 
 
 def _old_triangular(b: Any, a: Any, upper: bool, transpose: bool, unit: bool) -> Any:

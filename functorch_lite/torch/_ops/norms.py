@@ -195,22 +195,8 @@ def norm(
 
 def _nuclear(input: Tensor, dim: Any, keepdim: bool, dtype: DType | None) -> Tensor:
     dims = tuple(range(input._np.ndim)) if dim is None else dim
-    dims = dims if isinstance(dims, (tuple, list)) else (dims,)
-    if len(dims) != 2:
-        raise RuntimeError(
-            "linalg.matrix_norm: dim must be a 2-tuple. Got " + " ".join(map(str, dims))
-        )
-    if input.dtype.kind < 2:
-        raise RuntimeError(
-            "linalg.matrix_norm: Expected a floating point or complex tensor as input. Got "
-            f"{input.dtype.scalar_name}"
-        )
-    t: Any = input if dtype is None else cast(input, dtype)
-    values = FUNCTIONS["svd"](t.movedim(tuple(dims), (-2, -1)), compute_uv=False)[1]
-    found = values.sum(-1)
-    if keepdim:
-        for d in sorted(one_axis(d, input._np.ndim, "norm") for d in dims):
-            found = found.unsqueeze(d)
+    x = input if dtype is None or input.dtype.kind < 2 else cast(input, dtype)
+    found: Tensor = FUNCTIONS["nuclear_norm"](x, dims, keepdim)
     return found
 
 

@@ -14,6 +14,7 @@ from functorch_lite.torch._core.public import FUNCTIONS, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.elementwise import refusal
 from functorch_lite.torch._ops.index_write import keeping
+from functorch_lite.torch._ops.index_write import refusal as refusing
 from functorch_lite.torch._ops.shape import dimension
 
 __all__ = ["segment_reduce"]
@@ -86,9 +87,7 @@ def segment_reduce(
     return keeping(found, "SegmentReduceBackward0", (data,), (data, kept), backward)
 
 
-def _reduced(
-    array: Any, reduce: str, starts: Any, ends: Any, axis: int, initial: Any
-) -> Any:
+def _reduced(array: Any, reduce: str, starts: Any, ends: Any, axis: int, initial: Any) -> Any:
     """The raw reduction."""
     if array.dtype.char in HALF_CHARS:
         wide = _reduced(array.astype(np.float32), reduce, starts, ends, axis, initial)
@@ -143,10 +142,9 @@ def _gradient(
 def _others(
     x: Tensor, answer: Tensor, index: Tensor, starts: Any, ends: Any, axis: int, initial: Any
 ) -> Tensor:
-    """The product of the other elements of each segment."""
+    """The product of the other elements of each segment; as in PyTorch without derivatives."""
     if x._np.all():
-        found: Tensor = answer.gather(axis, index) / x
-        return found
+        return _underivable((answer.gather(axis, index) / x.detach())._np, x)
     others = np.empty_like(x._np)
     for place in np.ndindex(*x._np.shape[:axis]):
         for i in range(starts.shape[-1]):
@@ -155,7 +153,11 @@ def _others(
             for j in range(len(part)):
                 rest = np.multiply.reduce(np.delete(part, j, 0), 0)
                 others[place][first + j] = rest * (1 if initial is None else initial)
-    return make(others)
+    return _underivable(others, x)
+
+
+def _underivable(data: Any, x: Tensor) -> Tensor:
+    return keeping(data, "NotImplemented", (x,), (), refusing("_segment_reduce_backward"))
 
 
 @public("_chunk_cat", methods=False, out=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ from functorch_lite.torch._core.layout import strided
 from functorch_lite.torch._core.public import FUNCTIONS, public
 from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.elementwise import refusal
 
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
-def _start(
-    name: str, window_length: Any, periodic: bool, dtype: Any, layout: Any
-) -> tuple[Tensor | None, int, Any]:
-    """0, 1, 2, ..., how many of them are wanted, and the dtype; None for windows of one or none.
+def _window(
+    name: str, window_length: Any, periodic: bool, dtype: Any, layout: Any, device: Any,
+    requires_grad: bool, values: Callable[[Any], Any],
+) -> Tensor:  # fmt: skip
+    """A window of ``values(0, 1, 2, ...)``, of ones if it has but one number or none.
 
     Raises:
         RuntimeError: a negative length, or a dtype or layout that windows do not have.
@@ -46,30 +49,26 @@ def _start(
             f"{name} requires non-negative window_length, got window_length={length}"
         )
     if wanted.kind == 3 and length > 1:
-        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{wanted.scalar_name}'")
+        raise refusal("arange_cpu", wanted)
+    found: Tensor
     if length < 2:
-        return None, length, wanted
-    return FUNCTIONS["arange"](length + bool(periodic), dtype=wanted), length, wanted
-
-
-def _finished(t: Any, length: int, dtype: Any, requires_grad: bool) -> Tensor:
-    found: Tensor = FUNCTIONS["ones"](length, dtype=dtype) if t is None else t[:length]
+        found = FUNCTIONS["ones"](length, dtype=wanted, device=device)
+    else:
+        line = FUNCTIONS["arange"](length + bool(periodic), dtype=wanted, device=device)
+        found = values(line)[:length]
     return found.requires_grad_() if requires_grad else found
+
+
+def _raised_cosine(alpha: float, beta: float) -> Callable[[Any], Any]:
+    return lambda t: t.mul_(2 * math.pi / (t._np.size - 1)).cos_().mul_(-beta).add_(alpha)
 
 
 @public("hamming_window", methods=False)
 def hamming_window(
-    window_length: int,
-    periodic: bool = True,
-    alpha: float = 0.54,
-    beta: float = 0.46,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
+    window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *,
+    dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """A raised cosine, ``alpha - beta cos(2 pi k / n)``.
 
     Args:
@@ -82,93 +81,48 @@ def hamming_window(
 
     Source: ``torch.hamming_window``.
     """
-    return _cosine(
-        "hamming_window", window_length, periodic, alpha, beta, dtype, layout, requires_grad
-    )
+    return _window(
+        "hamming_window", window_length, periodic, dtype, layout, device, requires_grad,
+        _raised_cosine(alpha, beta),
+    )  # fmt: skip
 
 
-def _cosine(
-    name: str, window_length: Any, periodic: bool, alpha: float, beta: float, dtype: Any,
-    layout: Any, requires_grad: bool,
-) -> Tensor:  # fmt: skip
-    t, length, dtype = _start(name, window_length, periodic, dtype, layout)
-    if t is not None:
-        t = t.mul_(2 * math.pi / (t._np.size - 1)).cos_().mul_(-beta).add_(alpha)
-    return _finished(t, length, dtype, requires_grad)
+def _fixed(name: str, line: str, values: Callable[[Any], Any]) -> Callable[..., Tensor]:
+    """A window without coefficients."""
+
+    def f(
+        window_length: int, periodic: bool = True, *, dtype: Any = None, layout: Any = None,
+        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    ) -> Tensor:  # fmt: skip
+        return _window(name, window_length, periodic, dtype, layout, device, requires_grad, values)
+
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = f"{line}; arguments as of ``hamming_window``. Source: ``torch.{name}``."
+    return public(name, methods=False)(f)
 
 
-@public("hann_window", methods=False)
-def hann_window(
-    window_length: int,
-    periodic: bool = True,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Tensor:
-    """A raised cosine that begins at 0; arguments as of ``hamming_window``.
-
-    Source: ``torch.hann_window``.
-    """
-    return _cosine("hann_window", window_length, periodic, 0.5, 0.5, dtype, layout, requires_grad)
+def _blackman(t: Any) -> Any:
+    t = t.mul_(math.pi / (t._np.size - 1))
+    return t.mul(4).cos_().mul_(0.08) - t.mul(2).cos_().mul_(0.5) + 0.42
 
 
-@public("blackman_window", methods=False)
-def blackman_window(
-    window_length: int,
-    periodic: bool = True,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Tensor:
-    """A sum of two cosines and a constant; arguments as of ``hamming_window``.
-
-    Source: ``torch.blackman_window``.
-    """
-    t, length, dtype = _start("blackman_window", window_length, periodic, dtype, layout)
-    if t is not None:
-        t = t.mul_(math.pi / (t._np.size - 1))
-        t = t.mul(4).cos_().mul_(0.08) - t.mul(2).cos_().mul_(0.5) + 0.42
-    return _finished(t, length, dtype, requires_grad)
+def _bartlett(t: Any) -> Any:
+    n = t._np.size
+    t = t.mul_(2.0 / (n - 1))
+    t[(n - 1) // 2 + 1 :].mul_(-1).add_(2)
+    return t
 
 
-@public("bartlett_window", methods=False)
-def bartlett_window(
-    window_length: int,
-    periodic: bool = True,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Tensor:
-    """A triangle; arguments as of ``hamming_window``. Source: ``torch.bartlett_window``."""
-    t, length, dtype = _start("bartlett_window", window_length, periodic, dtype, layout)
-    if t is not None:
-        n = t._np.size
-        t = t.mul_(2.0 / (n - 1))
-        t[(n - 1) // 2 + 1 :].mul_(-1).add_(2)
-    return _finished(t, length, dtype, requires_grad)
+hann_window = _fixed("hann_window", "A raised cosine that begins at 0", _raised_cosine(0.5, 0.5))
+blackman_window = _fixed("blackman_window", "A sum of two cosines and a constant", _blackman)
+bartlett_window = _fixed("bartlett_window", "A triangle", _bartlett)
 
 
 @public("kaiser_window", methods=False)
 def kaiser_window(
-    window_length: int,
-    periodic: bool = True,
-    beta: float = 12.0,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Tensor:
+    window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Bessel functions of a half circle.
 
     Args:
@@ -176,9 +130,12 @@ def kaiser_window(
 
     Source: ``torch.kaiser_window``.
     """
-    t, length, dtype = _start("kaiser_window", window_length, periodic, dtype, layout)
-    if t is not None:
+
+    def values(t: Any) -> Any:
         x = 2.0 * np.arange(t._np.size) / (t._np.size - 1) - 1
-        values = special.i0(beta * np.sqrt(np.maximum(0.0, 1 - x * x))) / special.i0(beta)
-        t = FUNCTIONS["from_numpy"](values.astype(dtype.np))
-    return _finished(t, length, dtype, requires_grad)
+        found = special.i0(beta * np.sqrt(np.maximum(0.0, 1 - x * x))) / special.i0(beta)
+        return FUNCTIONS["from_numpy"](found.astype(t._np.dtype))
+
+    return _window(
+        "kaiser_window", window_length, periodic, dtype, layout, device, requires_grad, values
+    )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from functorch_lite.torch._core.grad_mode import _Context, mode
 from functorch_lite.torch._core.node import AccumulateGrad, Node, attach, edge_of, needs_grad
 from functorch_lite.torch._core.tensor import Tensor, share
-from functorch_lite.torch._functorch.levels import DualBackward0, Level
+from functorch_lite.torch._functorch.levels import DualBackward0, Level, check_tangent
 
 __all__ = [
     "UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual",
@@ -108,12 +108,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     for name, t in (("primal", tensor), ("tangent", tangent)):
         if t._np.dtype.kind not in "fcV":
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
-    if tensor._np.shape != tangent._np.shape:
-        raise RuntimeError(
-            "Trying to set a forward gradient that has a different size than that of the original "
-            f"Tensor, this is not supported. Tensor is of size {list(tensor._np.shape)} while the "
-            f"given forward gradient is of size {list(tangent._np.shape)}."
-        )
+    check_tangent(tensor, tangent)
     node = DualBackward0([edge_of(tensor) if mode.enabled and needs_grad(tensor) else None])
     node.tangent, node.level = tangent, _Levels.current
     return attach(share(tensor, tensor._np, tensor._offset), node)

@@ -32,13 +32,22 @@ class EventProbability:
     def _take(self, probs: Any, logits: Any) -> Size:
         """Keep what is given; returns the shape of the batch."""
         check_one(probs, logits)
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-            self._param = self.probs
+        return self._keep(probs, *broadcast_all(logits if probs is None else probs))
+
+    def _take_with_count(self, total_count: Any, probs: Any, logits: Any) -> Size:
+        """The same with a number for each, in the same dtype."""
+        check_one(probs, logits)
+        count, param = broadcast_all(total_count, logits if probs is None else probs)
+        self.total_count = count.type_as(param)
+        return self._keep(probs, param)
+
+    def _keep(self, probs: Any, param: Tensor) -> Size:
+        if probs is None:
+            self.logits = param
         else:
-            (self.logits,) = broadcast_all(logits)
-            self._param = self.logits
-        return self._param.size()
+            self.probs = param
+        self._param = param
+        return param.size()
 
     @lazy_property
     def logits(self: Any) -> Tensor:

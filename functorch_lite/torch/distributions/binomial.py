@@ -8,10 +8,9 @@ from functorch_lite.torch._core.grad_mode import no_grad
 from functorch_lite.torch._ops.creation import arange
 from functorch_lite.torch._ops.random_fill import binomial
 from functorch_lite.torch.distributions import constraints
-from functorch_lite.torch.distributions._probabilities import EventProbability, check_one
+from functorch_lite.torch.distributions._probabilities import EventProbability
 from functorch_lite.torch.distributions._tensor import Tensor, softplus
 from functorch_lite.torch.distributions.distribution import Distribution
-from functorch_lite.torch.distributions.utils import broadcast_all
 
 __all__ = ["Binomial"]
 
@@ -38,15 +37,8 @@ class Binomial(EventProbability, Distribution):
     def __init__(
         self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: Any = None
     ) -> None:
-        check_one(probs, logits)
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self._param = self.probs
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self._param = self.logits
-        self.total_count = self.total_count.type_as(self._param)
-        super().__init__(self._param.size(), validate_args=validate_args)
+        shape = self._take_with_count(total_count, probs, logits)
+        super().__init__(shape, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         names = ("total_count", "probs", "logits", "_param")

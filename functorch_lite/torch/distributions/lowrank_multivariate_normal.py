@@ -7,8 +7,8 @@ from typing import Any
 
 from functorch_lite.torch._ops.creation import eye
 from functorch_lite.torch._ops.joining import broadcast_tensors
+from functorch_lite.torch._ops.linalg_systems import cholesky, solve_triangular
 from functorch_lite.torch.distributions import constraints
-from functorch_lite.torch.distributions._linear import cholesky, solve_triangular
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.distribution import Distribution
 from functorch_lite.torch.distributions.multivariate_normal import half_log_det, mahalanobis

@@ -10,23 +10,25 @@ from functorch_lite.torch._core.dtypes import finfo
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._ops.creation import arange, tensor
 from functorch_lite.torch._ops.joining import broadcast_shapes
+from functorch_lite.torch._ops.linalg_systems import slogdet
 from functorch_lite.torch.distributions import constraints
-from functorch_lite.torch.distributions._linear import cholesky, inverse_of_product, log_abs_det
+from functorch_lite.torch.distributions._covariances import (
+    WithCovariance,
+    inverse_of_product,
+    the_one_of,
+)
 from functorch_lite.torch.distributions._tensor import Tensor, ones_like
 from functorch_lite.torch.distributions.chi2 import Chi2
 from functorch_lite.torch.distributions.exp_family import ExponentialFamily
-from functorch_lite.torch.distributions.multivariate_normal import (
-    _factor_of_inverse,
-    half_log_det,
-)
-from functorch_lite.torch.distributions.utils import is_number, lazy_property, standard_normal
+from functorch_lite.torch.distributions.multivariate_normal import half_log_det
+from functorch_lite.torch.distributions.utils import is_number, standard_normal
 
 __all__ = ["Wishart"]
 
 _LOG_2 = math.log(2)
 
 
-class Wishart(ExponentialFamily):
+class Wishart(WithCovariance, ExponentialFamily):
     """Sums of x x^T over normal vectors x.
 
     Args:
@@ -60,18 +62,10 @@ class Wishart(ExponentialFamily):
         self, df: Any, covariance_matrix: Any = None, precision_matrix: Any = None,
         scale_tril: Any = None, validate_args: Any = None,
     ) -> None:  # fmt: skip
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: matrix for name, matrix in given.items() if matrix is not None}
-        if len(given) != 1:
-            raise AssertionError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
-                "specified."
-            )
-        ((name, matrix),) = given.items()
+        name, matrix = the_one_of(
+            AssertionError, covariance_matrix=covariance_matrix, precision_matrix=precision_matrix,
+            scale_tril=scale_tril,
+        )  # fmt: skip
         if matrix.dim() < 2:
             raise ValueError(
                 "scale_tril must be at least two-dimensional, with optional leading batch "
@@ -86,7 +80,7 @@ class Wishart(ExponentialFamily):
         n = matrix.shape[-1]
         if self.df.le(n - 1).any():
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {n - 1}.")
-        self.__dict__[name] = matrix.expand((*batch_shape, -1, -1))
+        self._show_matrix(name, matrix, batch_shape)
         if self.df.lt(n).any():
             warnings.warn(
                 "Low df values detected. Singular samples are highly likely to occur for "
@@ -94,12 +88,7 @@ class Wishart(ExponentialFamily):
                 stacklevel=2,
             )
         super().__init__(batch_shape, matrix.shape[-2:], validate_args=validate_args)
-        if name == "scale_tril":
-            self._unbroadcasted_scale_tril = matrix
-        elif name == "covariance_matrix":
-            self._unbroadcasted_scale_tril = cholesky(matrix)
-        else:
-            self._unbroadcasted_scale_tril = _factor_of_inverse(matrix)
+        self._take_matrix(name, matrix)
         self._dist_chi2 = self._of_diagonal()
 
     def _of_diagonal(self) -> Chi2:
@@ -109,36 +98,16 @@ class Wishart(ExponentialFamily):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._expanded(Wishart, _instance, batch_shape, ("df",))
-        shape = (*batch_shape, *self._event_shape)
-        for name in ("covariance_matrix", "precision_matrix", "scale_tril"):
-            if name in self.__dict__:
-                new.__dict__[name] = self.__dict__[name].expand(shape)
-        new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril.expand(shape)
+        self._show_matrices(new, batch_shape)
+        new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril.expand(
+            (*batch_shape, *self._event_shape)
+        )
         new._dist_chi2 = Wishart._of_diagonal(new)
         return new
-
-    def _matrix(self, matrix: Tensor) -> Tensor:
-        return matrix.expand((*self._batch_shape, *self._event_shape))
 
     def _of_each(self, number: Tensor) -> Tensor:
         """A number of each matrix of the batch, to be multiplied by the matrix."""
         return number.view((*self._batch_shape, 1, 1))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The Cholesky factor of the covariance."""
-        return self._matrix(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance of the vectors."""
-        factor = self._unbroadcasted_scale_tril
-        return self._matrix(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance."""
-        return self._matrix(inverse_of_product(self._unbroadcasted_scale_tril))
 
     @property
     def mean(self) -> Tensor:
@@ -208,7 +177,7 @@ class Wishart(ExponentialFamily):
         inverse = inverse_of_product(self._unbroadcasted_scale_tril)
         trace = (inverse @ value).diagonal(dim1=-2, dim2=-1).sum(-1)
         normaliser = df * self._half_log_det_of_double() + (df / 2).mvlgamma(n)
-        return (df - n - 1) / 2 * log_abs_det(value) - trace / 2 - normaliser
+        return (df - n - 1) / 2 * slogdet(value).logabsdet - trace / 2 - normaliser
 
     def _half_log_det_of_double(self) -> Tensor:
         """Half the logarithm of the determinant of twice the covariance."""
@@ -229,4 +198,4 @@ class Wishart(ExponentialFamily):
     def _log_normalizer(self, x: Tensor, y: Tensor) -> Tensor:
         n = self._event_shape[-1]
         half = y + (n + 1) / 2
-        return half * (_LOG_2 * n - log_abs_det(-2 * x)) + half.mvlgamma(n)
+        return half * (_LOG_2 * n - slogdet(-2 * x).logabsdet) + half.mvlgamma(n)

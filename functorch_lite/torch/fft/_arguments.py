@@ -11,6 +11,8 @@ from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.public import put_out
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.copying import cast
+from functorch_lite.torch._ops.elementwise import argument
+from functorch_lite.torch._ops.shape import dimension
 from functorch_lite.torch.nn._functional.padding import pad
 
 __all__ = ["as_complex", "as_real", "axes_for", "dim_for", "factor", "integer", "put", "resized"]
@@ -33,10 +35,7 @@ def factor(norm: str | None, forward: bool, count: int) -> float:
 
 def _tensor(value: Any, name: str) -> Tensor:
     if not isinstance(value, Tensor):
-        raise TypeError(
-            f"fft_{name}(): argument 'input' (position 1) must be Tensor, not "
-            f"{type(value).__name__}"
-        )
+        raise argument(value, f"fft_{name}")
     return value
 
 
@@ -85,12 +84,7 @@ def dim_for(dim: Any, ndim: int) -> int:
     """
     if not ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if not -ndim <= dim < ndim:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got "
-            f"{dim})"
-        )
-    return int(dim % ndim)
+    return dimension(dim, ndim)
 
 
 def axes_for(t: Tensor, s: Any, dim: Any) -> tuple[list[int], tuple[int, ...]]:

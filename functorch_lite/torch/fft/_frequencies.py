@@ -9,6 +9,8 @@ import numpy as np
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.public import FUNCTIONS, put_out
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.creation import finished
+from functorch_lite.torch._ops.elementwise import refusal
 from functorch_lite.torch.fft._arguments import dim_for, integer
 
 __all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
@@ -76,14 +78,14 @@ def _made(
     if wanted.kind < 2:
         raise RuntimeError(f"{name} requires a floating point or complex dtype")
     if wanted.kind == 3:
-        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{wanted.scalar_name}'")
+        raise refusal("arange_cpu", wanted)
     # PyTorch multiplies in the result's dtype.
     values = line.astype(wanted.np) * wanted.np.type(1.0 / (n * d) if n * d else np.inf)
-    made = FUNCTIONS["from_numpy"](np.asarray(values, wanted.np))
-    if out is not None:
-        put_out(out, made)
-        return out
-    return made.requires_grad_() if requires_grad else made
+    made = finished(np.asarray(values, wanted.np), device, requires_grad and out is None)
+    if out is None:
+        return made
+    put_out(out, made)
+    return out
 
 
 def fftshift(input: Tensor, dim: Any = None) -> Tensor:

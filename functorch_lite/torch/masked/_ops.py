@@ -212,10 +212,7 @@ def median(
     """
     floating = input.dtype.kind > 1
     wide = input if floating else input.to(dtypes.float32)
-    if mask is None:
-        found: Tensor = FUNCTIONS["nanmedian"](wide, dim, keepdim).values
-    else:
-        found = FUNCTIONS["nanmedian"](_filled(wide, mask, math.nan), dim, keepdim).values
+    found: Tensor = FUNCTIONS["nanmedian"](_filled(wide, mask, math.nan), dim, keepdim).values
     if not floating and np.isnan(found._np).any():
         raise ValueError(
             "masked median expects no fully masked out rows if dtype is not floating point"

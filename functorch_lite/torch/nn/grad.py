@@ -14,14 +14,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _gradient(
-    count: int, x: Any, weight: Any, by: Any, g: Any, stride: Any, padding: Any, dilation: Any,
-    groups: int,
-) -> Any:  # fmt: skip
+def _gradient(count: int, x: Any, weight: Any, by: Any, g: Any, *how: Any) -> Any:
     create = is_grad_enabled()
     with enable_grad():
         conv = getattr(convolution, f"conv{count}d")
-        out = conv(x, weight, None, stride, padding, dilation, groups)
+        out = conv(x, weight, None, *how)
         if out.shape != g.shape:
             raise RuntimeError(
                 f"conv{count}d: expected grad_output of shape {list(out.shape)}, the convolution's "
@@ -30,21 +27,15 @@ def _gradient(
         return _gradients(out, by, g, create_graph=create)[0]
 
 
-def _by_input(
-    count: int, input_size: Any, weight: Any, grad_output: Any, stride: Any, padding: Any,
-    dilation: Any, groups: int,
-) -> Any:  # fmt: skip
+def _by_input(count: int, size: Any, weight: Any, g: Any, *how: Any) -> Any:
     # The gradient is linear: at which input it is taken does not matter.
-    x = grad_output.detach().new_zeros(tuple(input_size)).requires_grad_()
-    return _gradient(count, x, weight, x, grad_output, stride, padding, dilation, groups)
+    x = g.detach().new_zeros(tuple(size)).requires_grad_()
+    return _gradient(count, x, weight, x, g, *how)
 
 
-def _by_weight(
-    count: int, input: Any, weight_size: Any, grad_output: Any, stride: Any, padding: Any,
-    dilation: Any, groups: int,
-) -> Any:  # fmt: skip
-    w = grad_output.detach().new_zeros(tuple(weight_size)).requires_grad_()
-    return _gradient(count, input, w, w, grad_output, stride, padding, dilation, groups)
+def _by_weight(count: int, x: Any, size: Any, g: Any, *how: Any) -> Any:
+    w = g.detach().new_zeros(tuple(size)).requires_grad_()
+    return _gradient(count, x, w, w, g, *how)
 
 
 def conv1d_input(

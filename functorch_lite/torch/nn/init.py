@@ -11,10 +11,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from functorch_lite.torch._core.grad_mode import no_grad
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.linalg_decompositions import qr
 from functorch_lite.torch._ops.random_fill import randperm
 
 __all__ = [
@@ -284,17 +283,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     rows = tensor.shape[0]
     drawn = tensor.detach().new_empty((rows, tensor.numel() // rows))
     drawn.normal_(0, 1, generator=generator)
-    if drawn._np.dtype.itemsize < 4:
-        raise NotImplementedError(f"\"geqrf_cpu\" not implemented for '{drawn.dtype.scalar_name}'")
-    matrix = drawn._np
-    q, r = np.linalg.qr(matrix.T if matrix.shape[0] < matrix.shape[1] else matrix)
-    # With the signs of the diagonal, all orthogonal matrices are equally likely.
-    q *= make(np.diagonal(r).copy()).sign()._np
-    if matrix.shape[0] < matrix.shape[1]:
-        q = q.T
+    wide = drawn.shape[0] < drawn.shape[1]
     with no_grad():
-        drawn._np[...] = q
-        tensor.view_as(drawn).copy_(drawn)
+        q, r = qr(drawn.mT if wide else drawn)
+        # With the signs of the diagonal, all orthogonal matrices are equally likely.
+        q = q * r.diagonal().sign()
+        tensor.view_as(drawn).copy_(q.mT if wide else q)
         tensor.mul_(gain)
     return tensor
 

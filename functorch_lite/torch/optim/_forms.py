@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
-from functorch_lite.torch._core.grad_mode import mode
+from functorch_lite.torch._core.grad_mode import set_grad_enabled
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.optim._rules import RuleOptimizer
 
@@ -48,7 +48,6 @@ def form(
         + [Parameter(key, _WORD) for key in settings.split()],
         return_annotation=None,
     )
-    fixed = {"decoupled_weight_decay": True} if name == "adamw" else {}
 
     def call(*args: Any, **kwargs: Any) -> None:
         try:
@@ -56,7 +55,7 @@ def form(
         except TypeError as error:
             raise TypeError(f"{name}() {error}") from None
         bound.apply_defaults()
-        given = bound.arguments | fixed
+        given = bound.arguments
         params, grads = given[keys[0]], given[keys[1]]
         steps = given.get("state_steps", ())
         if not all(isinstance(t, Tensor) for t in steps):
@@ -74,12 +73,8 @@ def form(
         optimizer: Any = cls.__new__(cls)
         optimizer.param_groups = [group]
         optimizer.grad_scale, optimizer.found_inf = given.get("grad_scale"), given.get("found_inf")
-        was = mode.enabled
-        mode.enabled = bool(given.get("differentiable"))
-        try:
+        with set_grad_enabled(bool(given.get("differentiable"))):
             optimizer._step_on(group, group, params, grads, states)
-        finally:
-            mode.enabled = was
         for key, own in lists.items():
             for i, state in enumerate(states):
                 # A first velocity goes where there was None.

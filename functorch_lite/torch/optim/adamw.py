@@ -67,4 +67,5 @@ adamw = form(
     AdamW, "adamw", LISTS,
     "foreach capturable differentiable fused grad_scale found_inf has_complex",
     "amsgrad beta1 beta2 lr weight_decay eps maximize",
+    more=lambda given, states: {"decoupled_weight_decay": True},
 )  # fmt: skip

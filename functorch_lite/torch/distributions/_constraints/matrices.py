@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from functorch_lite.torch._core.dtypes import finfo
-from functorch_lite.torch._core.public import overrides
-from functorch_lite.torch._core.tensor import make
 from functorch_lite.torch._ops.compare import isclose
 from functorch_lite.torch._ops.creation import full
+from functorch_lite.torch._ops.linalg_decompositions import eigvalsh
+from functorch_lite.torch._ops.linalg_systems import cholesky_ex
 from functorch_lite.torch.distributions._constraints.base import Constraint
-from functorch_lite.torch.distributions._linear import is_positive_definite
 from functorch_lite.torch.distributions._tensor import Tensor
 
 __all__: list[str] = []
@@ -81,10 +78,7 @@ class _PositiveSemidefinite(_Symmetric):
         is_symmetric = super().check(value)
         if not is_symmetric.all():
             return is_symmetric
-        if overrides.known:
-            overrides.values_asked(value)
-        # To be replaced by torch.linalg.eigvalsh.
-        return make((np.linalg.eigvalsh(value._np) >= 0).all(-1))
+        return (eigvalsh(value.detach()) >= 0).all(-1)
 
 
 class _PositiveDefinite(_Symmetric):
@@ -96,4 +90,4 @@ class _PositiveDefinite(_Symmetric):
         is_symmetric = super().check(value)
         if not is_symmetric.all():
             return is_symmetric
-        return is_positive_definite(value)
+        return cholesky_ex(value.detach()).info == 0

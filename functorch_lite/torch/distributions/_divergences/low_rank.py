@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functorch_lite.torch.distributions._linear import solve_triangular
+from functorch_lite.torch._ops.linalg_systems import solve_triangular
 from functorch_lite.torch.distributions._tensor import Tensor
 from functorch_lite.torch.distributions.kl import register_kl
 from functorch_lite.torch.distributions.lowrank_multivariate_normal import (

@@ -6,7 +6,7 @@ import math
 
 from functorch_lite.torch._core.gradients import grad
 from functorch_lite.torch._ops.joining import broadcast_shapes
-from functorch_lite.torch.distributions._linear import solve_triangular
+from functorch_lite.torch._ops.linalg_systems import solve_triangular
 from functorch_lite.torch.distributions._tensor import Tensor, softplus
 from functorch_lite.torch.distributions.bernoulli import Bernoulli
 from functorch_lite.torch.distributions.beta import Beta

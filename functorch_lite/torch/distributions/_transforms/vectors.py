@@ -7,8 +7,8 @@ from typing import Any
 
 from functorch_lite.torch._core.dtypes import finfo
 from functorch_lite.torch._ops.creation import arange, eye
+from functorch_lite.torch._ops.linalg_systems import cholesky
 from functorch_lite.torch.distributions import constraints
-from functorch_lite.torch.distributions._linear import cholesky
 from functorch_lite.torch.distributions._tensor import Tensor, pad, softplus
 from functorch_lite.torch.distributions._transforms.base import Transform
 from functorch_lite.torch.distributions.utils import (

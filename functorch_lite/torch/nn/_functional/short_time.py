@@ -87,12 +87,11 @@ def stft(
     size = n_fft if win_length is None else win_length
 
     def refuse(why: str) -> RuntimeError:
-        given = "None" if window is None else f"torch.{window.dtype.scalar_name}Tensor"
-        given += "" if window is None else "{" + f"{list(window.shape)}" + "}"
         return RuntimeError(
             f"stft(torch.{input.dtype.scalar_name}Tensor{list(input.shape)}, n_fft={n_fft}, "
-            f"hop_length={hop}, win_length={size}, window={given}, normalized={int(normalized)}, "
-            f"onesided={_flag(onesided)}, return_complex={_flag(return_complex)}, "
+            f"hop_length={hop}, win_length={size}, window={_shown(window)}, "
+            f"normalized={int(normalized)}, onesided={_flag(onesided)}, "
+            f"return_complex={_flag(return_complex)}, "
             f"align_to_window={_flag(align_to_window)}) : {why}"
         )
 
@@ -152,6 +151,13 @@ def _continued(input: Tensor, by: int, mode: str) -> Tensor:
     return made.reshape((*shape[:-1], made._np.shape[-1]))
 
 
+def _shown(window: Tensor | None) -> str:
+    """A window as messages name it."""
+    if window is None:
+        return "None"
+    return f"torch.{window.dtype.scalar_name}Tensor{{{list(window.shape)}}}"
+
+
 def _flag(value: bool | None) -> Any:
     return "None" if value is None else int(value)
 
@@ -205,11 +211,9 @@ def istft(
     size = n_fft if win_length is None else win_length
 
     def refuse(why: str, colon: str = " :") -> RuntimeError:
-        given = "None" if window is None else f"torch.{window.dtype.scalar_name}Tensor"
-        given += "" if window is None else "{" + f"{list(window.shape)}" + "}"
         return RuntimeError(
             f"istft(CPU{input.dtype.scalar_name}Type{list(input.shape)}, n_fft={n_fft}, "
-            f"hop_length={hop}, win_length={size}, window={given}, center={int(center)}, "
+            f"hop_length={hop}, win_length={size}, window={_shown(window)}, center={int(center)}, "
             f"normalized={int(normalized)}, onesided={_flag(onesided)}, "
             f"length={length}, return_complex={int(return_complex)}){colon} {why}"
         )

@@ -7,9 +7,7 @@ from typing import Any
 
 from functorch_lite.torch._core.public import FUNCTIONS
 
-__all__ = [
-    "check_amount", "check_dim", "check_fits", "check_structured", "lengths_along", "pruned_count",
-]  # fmt: skip
+__all__ = ["channel_count", "check_amount", "lengths_along", "pruned_count"]
 
 
 def check_amount(amount: Any) -> None:
@@ -25,31 +23,26 @@ def check_amount(amount: Any) -> None:
 
 
 def pruned_count(amount: Any, size: int) -> int:
-    """How many of `size` an amount means."""
-    return amount if isinstance(amount, Integral) else round(amount * size)  # type: ignore[return-value]
-
-
-def check_fits(count: int, size: int) -> None:
-    """Refuse to take away more than there is."""
+    """How many of ``size`` an amount means; more than there are is refused."""
+    count: int = amount if isinstance(amount, Integral) else round(amount * size)  # type: ignore[assignment]
     if count > size:
         raise ValueError(
             f"amount={count} should be smaller than the number of parameters to prune={size}"
         )
+    return count
 
 
-def check_structured(t: Any) -> None:
-    """Refuse channels of vectors."""
+def channel_count(t: Any, dim: int) -> int:
+    """How many channels there are along a dimension; those of vectors are refused."""
     if t.dim() <= 1:
         raise ValueError(
             "Structured pruning can only be applied to multidimensional tensors. Found tensor of "
             f"shape {t.shape} with {t.dim()} dims"
         )
-
-
-def check_dim(t: Any, dim: int) -> None:
-    """Refuse a dimension that there is not."""
     if dim >= t.dim():
         raise IndexError(f"Invalid index {dim} for tensor of size {t.shape}")
+    size: int = t.shape[dim]
+    return size
 
 
 def lengths_along(t: Any, n: Any, dim: int) -> Any:

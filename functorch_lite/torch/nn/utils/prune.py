@@ -21,10 +21,8 @@ from functorch_lite.torch._core.layout import contiguous_format
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn.utils._pruning import (
+    channel_count,
     check_amount,
-    check_dim,
-    check_fits,
-    check_structured,
     lengths_along,
     pruned_count,
 )
@@ -257,7 +255,6 @@ class _Amount(BasePruningMethod):
     def _elements(self, t: Any, default_mask: Any, largest: bool, scores: Any) -> Any:
         """The mask without the elements of the largest, or the smallest, scores."""
         count = pruned_count(self.amount, t.nelement())
-        check_fits(count, t.nelement())
         mask = default_mask.clone(memory_format=contiguous_format)
         if count != 0:
             mask.view(-1)[_topk(scores(t).view(-1), k=count, largest=largest).indices] = 0
@@ -305,11 +302,8 @@ class RandomStructured(_Amount):
 
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """The mask so far without some channels."""
-        check_structured(t)
-        check_dim(t, self.dim)
-        size = t.shape[self.dim]
+        size = channel_count(t, self.dim)
         count = pruned_count(self.amount, size)
-        check_fits(count, size)
         if count == 0:
             return default_mask
         chances = _rand(size)
@@ -341,11 +335,8 @@ class LnStructured(RandomStructured):
 
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """The mask so far without the channels of the smallest norms."""
-        check_structured(t)
-        check_dim(t, self.dim)
-        size = t.shape[self.dim]
+        size = channel_count(t, self.dim)
         count = pruned_count(self.amount, size)
-        check_fits(count, size)
         if count == 0:
             return default_mask
         left = _topk(lengths_along(t, self.n, self.dim), k=size - count, largest=True).indices

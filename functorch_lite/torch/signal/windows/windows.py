@@ -13,6 +13,7 @@ from functorch_lite.torch._core.layout import strided
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.copying import check_device
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine",
@@ -27,7 +28,9 @@ class _Options:
         ValueError: a negative length, or a dtype or layout that these windows do not have.
     """
 
-    def __init__(self, name: str, M: int, dtype: Any, layout: Any, requires_grad: bool) -> None:
+    def __init__(
+        self, name: str, M: int, dtype: Any, layout: Any, device: Any, requires_grad: bool
+    ) -> None:
         if M < 0:
             raise ValueError(f"{name} requires non-negative window length, got M={M}")
         if layout is not strided:
@@ -35,6 +38,8 @@ class _Options:
         self.dtype = dtypes.default.dtype if dtype is None else dtype
         if self.dtype not in (dtypes.float32, dtypes.float64):
             raise ValueError(f"{name} expects float32 or float64 dtypes, got: {self.dtype}")
+        if device is not None:
+            check_device(device)
         self.count = M
         self.requires_grad = requires_grad
 
@@ -72,7 +77,7 @@ def exponential(
 
     Source: ``torch.signal.windows.exponential``.
     """
-    options = _Options("exponential", M, dtype, layout, requires_grad)
+    options = _Options("exponential", M, dtype, layout, device, requires_grad)
     if tau <= 0:
         raise ValueError(f"Tau must be positive, got: {tau} instead.")
     if sym and center is not None:
@@ -93,7 +98,7 @@ def cosine(
 
     Source: ``torch.signal.windows.cosine``.
     """
-    options = _Options("cosine", M, dtype, layout, requires_grad)
+    options = _Options("cosine", M, dtype, layout, device, requires_grad)
     if M == 0:
         return options.short()
     unit = math.pi / (M + 1 if not sym and M > 1 else M)
@@ -108,7 +113,7 @@ def gaussian(
 
     Source: ``torch.signal.windows.gaussian``.
     """
-    options = _Options("gaussian", M, dtype, layout, requires_grad)
+    options = _Options("gaussian", M, dtype, layout, device, requires_grad)
     if std <= 0:
         raise ValueError(f"Standard deviation must be positive, got: {std} instead.")
     if M == 0:
@@ -127,7 +132,7 @@ def kaiser(
 
     Source: ``torch.signal.windows.kaiser``.
     """
-    options = _Options("kaiser", M, dtype, layout, requires_grad)
+    options = _Options("kaiser", M, dtype, layout, device, requires_grad)
     if beta < 0:
         raise ValueError(f"beta must be non-negative, got: {beta} instead.")
     if M < 2:
@@ -143,7 +148,7 @@ def bartlett(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """A triangle; arguments as of ``exponential``. Source: ``torch.signal.windows.bartlett``."""
-    options = _Options("bartlett", M, dtype, layout, requires_grad)
+    options = _Options("bartlett", M, dtype, layout, device, requires_grad)
     if M < 2:
         return options.short()
     unit = 2 / _steps(M, sym)
@@ -164,7 +169,7 @@ def general_cosine(
 
     Source: ``torch.signal.windows.general_cosine``.
     """
-    options = _Options("general_cosine", M, dtype, layout, requires_grad)
+    options = _Options("general_cosine", M, dtype, layout, device, requires_grad)
     if M < 2:
         return options.short()
     if not isinstance(a, Iterable):
