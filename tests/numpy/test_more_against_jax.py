@@ -23,7 +23,7 @@ CALLS = [
     ("trim_zeros", (np.array([0.0, 0, 1, 0, 2, 0]),)), ("trim_zeros", (np.zeros(3),)),
     ("trim_zeros", (np.array([0.0, 1, 0]), "f")), ("trim_zeros", (np.array([0.0, 1, 0]), "b")),
     ("gcd", (INTS, INTS[::-1])), ("lcm", (INTS, INTS[::-1])), ("gcd", (0, INTS)),
-    ("lcm", (0, INTS)), ("lcm", (np.int8([-128, -128, 0]), np.int8([-128, 0, 0]))),
+    ("lcm", (0, INTS)),
     ("spacing", (np.array([1.0, -1.0, 1e300, 5e-324, np.inf, np.nan]),)),
     ("packbits", (BITS,)), ("packbits", (BITS, 0)), ("packbits", (BITS, 1, "little")),
     ("unpackbits", (BYTES,)), ("unpackbits", (BYTES, 1)), ("unpackbits", (BYTES, 0, 20)),
@@ -201,6 +201,12 @@ def test_wrong_arguments():
         fnp.histogramdd(np.ones((3, 2)), [1, 2, 3])
     with pytest.raises(NonConcreteError):
         fl.jit(fnp.trim_zeros)(fnp.zeros(3))
+
+
+def test_lcm_of_the_smallest_integer():
+    """It has no absolute value in its dtype; JAX's loop does not end there."""
+    x, y = np.int8([-128, -128, 0]), np.int8([-128, 0, 0])
+    np.testing.assert_array_equal(fnp.lcm(x, y), np.lcm(x, y))
 
 
 @pytest.mark.peers
