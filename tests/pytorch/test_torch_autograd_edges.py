@@ -295,3 +295,36 @@ def test_empty_parameters_have_the_default_dtype():
         ours.set_default_dtype(ours.float32)
     assert Parameter().dtype is ours.float32
     assert isinstance(Buffer(ours.from_numpy(np.ones(2))), Buffer)
+
+
+@pytest.mark.parametrize(("name", "shapes"), [
+    ("conv1d", [(2, 3, 8), (4, 3, 3)]), ("conv2d", [(2, 3, 6, 6), (4, 3, 3, 2)]),
+    ("conv_transpose1d", [(2, 3, 8), (3, 4, 3)]), ("cumprod", [(3, 4)]),
+])  # fmt: skip
+def test_gradients_never_run_backwards_through_memory(name, shapes):
+    draw = np.random.default_rng(0)
+    arrays = [draw.uniform(0.5, 1.5, shape[::-1]) for shape in shapes]
+    steps = []
+
+    def watch(node):
+        """See what every node between a result and the leaves passes on."""
+        if node is not None and "accumulate" not in type(node).__name__.lower():
+            node.register_hook(
+                lambda found, _: steps.extend(s for g in found if g is not None for s in g.stride())
+            )
+            for before, _ in node.next_functions:
+                watch(before)
+
+    def program(t):
+        xs = [t.from_numpy(a).requires_grad_() for a in arrays]
+        turned = [x.permute(*range(x.dim())[::-1]) for x in xs]
+        y = turned[0].cumprod(0) if name == "cumprod" else getattr(t.nn.functional, name)(*turned)
+        first = t.autograd.grad((y**2).sum(), xs, create_graph=True)
+        total = sum((g**2).sum() for g in first)
+        watch(total.grad_fn)
+        second = t.autograd.grad(total, xs)
+        return [g.detach().numpy() for g in (*first, *second)]
+
+    for mine, theirs in zip(program(ours), program(real), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9)
+    assert steps and min(steps) >= 0
