@@ -13,9 +13,32 @@ from functorch_lite.ops.families import NOT_DIFFERENTIABLE, elementwise, zeros_l
 
 
 def _cast(xp: Any, x: Any, *, dtype: Any) -> Any:
+    dtype = np.dtype(dtype)
     if x.dtype.kind == "c" and dtype.kind not in "cb":
         x = x.real
+    if dtype.kind in "iu" and x.dtype.kind in "fV" and x.size:
+        return _to_integer(xp, x, dtype)
     return x.astype(dtype)
+
+
+def _to_integer(xp: Any, x: Any, dtype: Any) -> Any:
+    """Integers of floats, toward zero: NaN gives 0, what lies outside the nearest that there is.
+
+    NumPy leaves those to the processor.
+    """
+    if x.dtype.itemsize < 4:
+        x = x.astype(float32)  # where the bounds are numbers
+    info = np.iinfo(dtype)
+    low, beyond = x.dtype.type(info.min), x.dtype.type(2.0 ** (info.bits - (info.min < 0)))
+    if xp is np:
+        # Reductions are quicker than comparisons, and NaN is nowhere inside.
+        least, most = np.minimum.reduce(x, axis=None), np.maximum.reduce(x, axis=None)
+        if low <= least and most < beyond:
+            return x.astype(dtype)
+    inside = (x > low) & (x < beyond)
+    made = xp.where(inside, x, 0).astype(dtype)
+    made = xp.where(x <= low, dtype.type(info.min), made)
+    return xp.where(x >= beyond, dtype.type(info.max), made)
 
 
 def _cast_dx(t: Any, x_dtype: Any, dtype: Any) -> Any:

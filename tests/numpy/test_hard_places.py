@@ -213,6 +213,29 @@ def test_casts_out_of_range():
         ).tolist() == [True, False, False, True]
 
 
+@pytest.mark.parametrize("source", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", "int8 uint8 int16 uint16 int32 uint32 int64 uint64".split())
+def test_integers_of_floats_out_of_range(source, dtype):
+    """The nearest integer that there is, 0 for NaN, on every path."""
+    info = np.iinfo(dtype)
+    edges = [2.0**n for n in (7, 8, 15, 16, 31, 32, 63, 64, 70)]
+    values = [NAN, INF, -INF, 0.9, -0.9, -1.0, 127.9, 300.7, *edges, *(-e for e in edges)]
+    x = fnp.asarray(np.array(values)).astype(source)
+    floats = np.asarray(x.astype("float64"))
+    wanted = [
+        0 if v != v else info.max if v == INF else info.min if v == -INF
+        else min(max(int(v), info.min), info.max)
+        for v in floats.tolist()
+    ]  # fmt: skip
+    for run in (lambda f: f, fl.jit, fl.vmap):
+        assert run(lambda v: v.astype(dtype))(x).tolist() == wanted
+    for v, expected in zip(x, wanted, strict=True):
+        assert v.astype(dtype).item() == expected
+    inside = fnp.asarray(np.array([1.9, 0.2, 100.0])).astype(source)
+    assert inside.astype(dtype).tolist() == [1, 0, 100]
+    assert x[:0].astype(dtype).shape == (0,)
+
+
 def test_reductions_of_nothing():
     empty = fnp.zeros((0, 3))
     assert fnp.sum(empty, axis=0).tolist() == [0, 0, 0] and fnp.prod(empty, axis=0).tolist() == [

@@ -161,3 +161,16 @@ def test_positions_are_checked_in_every_call():
     same(f(x, ours.tensor([0, 5])), ours.tensor([[0.0, 10.0]]))
     with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
         f(x, ours.tensor([0, 6]))
+
+
+@pytest.mark.parametrize("dtype", "int8 uint8 int16 int32 int64".split())
+def test_integers_of_floats_out_of_range_are_the_eager_ones(dtype):
+    edges = [2.0**n for n in (7, 8, 15, 16, 31, 32, 63, 70)]
+    values = [float("nan"), float("inf"), -float("inf"), 300.7, -5.5, 1e10]
+    values += edges + [-e for e in edges]
+    for source in ("float16", "float32", "float64", "bfloat16"):
+        x, y = (T.tensor(values).to(getattr(T, source)) for T in (ours, real))
+        eager = x.to(getattr(ours, dtype)).tolist()
+        assert eager == y.to(getattr(real, dtype)).tolist()
+        assert ours.compile(lambda v: v.to(getattr(ours, dtype)))(x).tolist() == eager
+        assert ours.vmap(lambda v: v.to(getattr(ours, dtype)))(x).tolist() == eager

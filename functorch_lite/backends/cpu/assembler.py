@@ -301,6 +301,19 @@ class Assembler:
         made = self.convert("fptosi", x, INT64 if x.dtype == float64 else INT32)
         return self.define(f"freeze {self.type(made)} {made.text}", made.dtype, made.width)
 
+    def saturate(self, x: Operand, dtype: Dtype) -> Operand:
+        """A float as an integer: NaN as 0, what lies outside as the nearest that there is."""
+        info = np.iinfo(dtype)
+        low, beyond = self.const(x, info.min), self.const(x, 2.0 ** (info.bits - (info.min < 0)))
+        # LLVM's own saturating conversions go element by element.
+        above, below = self.ge(x, low), self.lt(x, beyond)
+        inside = self.select(below, self.select(above, x, low), low)
+        wide = dtype if dtype.itemsize >= 4 else INT32
+        made = self.convert("fptoui" if wide.kind == "u" else "fptosi", inside, wide)
+        made = self.select(below, made, self.constant(info.max, wide, x.width))
+        made = self.select(self.compare("fcmp ord", x, x), made, self.constant(0, wide, x.width))
+        return made if wide == dtype else self.convert("trunc", made, dtype)
+
     def to_float(self, i: Operand, like: Operand) -> Operand:
         """A signed integer as a float."""
         return self.convert("sitofp", i, self.dtype(like))

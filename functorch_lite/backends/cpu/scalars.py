@@ -13,7 +13,6 @@ import numpy as np
 
 from functorch_lite.backends.cpu.assembler import (
     BOOL,
-    INT32,
     INT64,
     Assembler,
     Operand,
@@ -318,21 +317,7 @@ def _float_to_float(a: Assembler, x: Operand, dtype: Any) -> Operand:
 
 
 def _float_to_int(a: Assembler, x: Operand, dtype: Any) -> Operand:
-    x = _plain(x)
-    if dtype == UINT64:
-        top = a.const(x, 2.0**63)
-        high = a.ge(x, top)
-        made = a.convert("fptosi", a.select(high, a.sub(x, top), x), INT64)
-        flipped = a.bit_xor(made, a.constant(-(2**63), INT64, x.width))
-        made = a.select(high, flipped, made)
-    elif dtype.itemsize == 8 or dtype == np.dtype(np.uint32):
-        made = a.convert("fptosi", x, INT64)
-    else:
-        made = a.convert("fptosi", x, INT32)
-    made = a.define(f"freeze {a.type(made)} {made.text}", made.dtype, made.width)
-    if dtype.itemsize < made.dtype.itemsize:
-        return a.convert("trunc", made, dtype)
-    return Operand(made.text, dtype, made.width)
+    return a.saturate(_plain(x), dtype)
 
 
 def _bitcast(a: Assembler, args: list[Operand], dtype: Any, attrs: Any) -> Operand:
