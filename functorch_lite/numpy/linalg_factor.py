@@ -222,7 +222,7 @@ def svd(
     else:
         found = ops.svd(x, full_matrices=full_matrices, vectors=compute_uv)
     if not compute_uv:
-        return part(found[0], last, -1, first)
+        return found[0] if subset_by_index is None else part(found[0], last, -1, first)
     u, s, vh = found
     if subset_by_index is not None:
         u, s, vh = part(u, last, -1, first), part(s, last, -1, first), part(vh, last, -2, first)

@@ -9,7 +9,7 @@ from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import int64
 from functorch_lite.errors import ShapeError
 from functorch_lite.numpy.convert import cast, const, iota, promote_inexact, to_inexact
-from functorch_lite.numpy.shapes import broadcast_to, matrix_transpose
+from functorch_lite.numpy.shapes import broadcast_to
 
 
 def matrices(a: Any, fun: str, arg: str = "a", square: bool = False) -> Array:
@@ -66,7 +66,8 @@ def real(x: Array) -> Array:
 
 def adjoint(x: Array) -> Array:
     """Conjugate-transposed matrices."""
-    return conj(matrix_transpose(x))
+    n = x.ndim
+    return conj(ops.transpose(x, perm=(*range(n - 2), n - 1, n - 2)))
 
 
 def hermitian_part(x: Array) -> Array:

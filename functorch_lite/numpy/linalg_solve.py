@@ -53,7 +53,7 @@ def solve(a: Any, b: Any) -> Array:
     """
     x, y = promote_inexact(a, b, fun="solve", names="ab")
     if y.ndim == 1:
-        x, y = matrix_pair(x, expand_dims(y, -1), "solve")
+        x, y = matrix_pair(x, ops.reshape(y, shape=(*y.shape, 1)), "solve")
         out = ops.solve(x, y)
         return ops.reshape(out, shape=out.shape[:-1])
     return ops.solve(*matrix_pair(x, y, "solve"))
@@ -70,8 +70,7 @@ def inv(a: Any) -> Array:
 
     Source: numpy.linalg.inv.
     """
-    x = matrices(a, "inv", square=True)
-    return ops.solve(x, identity_like(x, x.shape[-1]))
+    return ops.inv(matrices(a, "inv", square=True))
 
 
 def det(a: Any) -> Array:
@@ -118,8 +117,10 @@ def default_rtol(x: Array, factor: float = 1.0) -> float:
 def _tolerances(x: Array, rtol: Any, factor: float, fun: str) -> Array:
     """One relative tolerance for each matrix of x, shape [..., 1, 1]."""
     wanted = default_rtol(x, factor) if rtol is None else rtol
-    given = as_array(wanted, fun, "rtol")
-    given = cast(given, x.real.dtype if x.dtype.kind == "c" else x.dtype)
+    dtype = x.real.dtype if x.dtype.kind == "c" else x.dtype
+    if isinstance(wanted, float):
+        return ops.broadcast_to(const(wanted, dtype), shape=(*x.shape[:-2], 1, 1))
+    given = cast(as_array(wanted, fun, "rtol"), dtype)
     return expand_dims(broadcast_to(given, x.shape[:-2]), (-2, -1))
 
 
@@ -222,8 +223,8 @@ def lstsq(
     columns = expand_dims(y, -1) if vector else y
     m, n = x.shape
     rtol = _tolerances(x, rcond if rcond is None or rcond >= 0 else None, 1.0, "lstsq")
-    found = matmul(ops.pinv(x, rtol), columns)
-    (s,) = ops.svd(x, full_matrices=False, vectors=False)
+    inverse, s = ops.pinv_svdvals(x, rtol)
+    found = matmul(inverse, columns)
     largest = _max(s, initial=0)
     rank = count_nonzero(ops.gt(s, largest * ops.reshape(rtol, shape=())))
     miss = ops.sub(matmul(x, found), columns)

@@ -65,12 +65,14 @@ from functorch_lite.ops.index import (
 )
 from functorch_lite.ops.integers import gcd
 from functorch_lite.ops.linalg_det import cofactor, det, slogdet
-from functorch_lite.ops.linalg_factor import cholesky, lu, qr
-from functorch_lite.ops.linalg_function import expm, polar, sqrtm, sylvester
-from functorch_lite.ops.linalg_inverse import pinv
+from functorch_lite.ops.linalg_exponential import expm, expm_along
+from functorch_lite.ops.linalg_factor import cholesky, lu, lu_order, qr
+from functorch_lite.ops.linalg_function import polar, sqrtm, sylvester
+from functorch_lite.ops.linalg_inverse import inv, pinv, pinv_svdvals
 from functorch_lite.ops.linalg_reduce import column_order, hessenberg, schur
 from functorch_lite.ops.linalg_solve import solve, triangular_solve
 from functorch_lite.ops.linalg_spectral import eig, eigh, svd
+from functorch_lite.ops.linalg_tridiagonal import tridiagonal, tridiagonal_solve
 from functorch_lite.ops.naming import checkpoint_name
 from functorch_lite.ops.random_bits import threefry2x32
 from functorch_lite.ops.reduce import (
@@ -242,6 +244,7 @@ __all__ = [
     "exp2",
     "expi",
     "expm",
+    "expm_along",
     "expm1",
     "expn",
     "fft",
@@ -269,6 +272,7 @@ __all__ = [
     "igammac",
     "imag",
     "integer_pow",
+    "inv",
     "iota",
     "isfinite",
     "isinf",
@@ -288,6 +292,7 @@ __all__ = [
     "logistic",
     "lt",
     "lu",
+    "lu_order",
     "maximum",
     "minimum",
     "mul",
@@ -300,6 +305,7 @@ __all__ = [
     "owens_t",
     "pad",
     "pinv",
+    "pinv_svdvals",
     "poch",
     "polar",
     "polygamma",
@@ -351,6 +357,8 @@ __all__ = [
     "threefry2x32",
     "transpose",
     "triangular_solve",
+    "tridiagonal",
+    "tridiagonal_solve",
     "trunc",
     "window_argmax",
     "window_argmin",

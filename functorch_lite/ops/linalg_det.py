@@ -12,15 +12,14 @@ import numpy as np
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole, whole_vjp
-from functorch_lite.ops import convert, lapack
+from functorch_lite.ops import convert, lapack, lapack_spectra
 from functorch_lite.ops.arithmetic import mul, sub
-from functorch_lite.ops.linalg_solve import solve
+from functorch_lite.ops.linalg_inverse import inv
 from functorch_lite.ops.matrix import (
     adjoint,
     check_matrices,
     column,
     h,
-    identity_like,
     inner,
     is_complex,
     like,
@@ -46,18 +45,11 @@ def _one_by_one(x: Any) -> Any:
     return column(column(x))
 
 
-def _inverse_transposed(x: Any) -> Any:
-    return solve(t(x), identity_like(x))
-
-
 # -------------------------------------------------------------------------------------- determinant
 def _det(x: np.ndarray) -> np.ndarray:
-    found = lapack.by_numpy(np.linalg.det, x)
-    if found is not None:
-        return np.asarray(found)
-    factors, odd = lapack.pivots(x)
-    product = np.prod(factors, axis=-1)
-    return np.asarray(np.where(odd, -product, product), x.dtype)
+    """NumPy's: of all functions here those of determinants alone fail for no value."""
+    lapack.squares(x)
+    return np.asarray(np.linalg.det(x), x.dtype)
 
 
 def _det_aval(x: Aval) -> Aval:
@@ -89,7 +81,7 @@ def _cofactor(x: np.ndarray) -> np.ndarray:
     n = x.shape[-1]
     if x.size == 0:
         return x.copy()
-    u, s, vh = lapack.svd(x, full_matrices=False, vectors=True)
+    u, s, vh = lapack_spectra.svd(x, full_matrices=False, vectors=True)
     others = np.repeat(s[..., None, :], n, axis=-2)
     others[..., np.arange(n), np.arange(n)] = 1
     phase = (_det(u) * _det(vh))[..., None, None]
@@ -103,13 +95,13 @@ def _cofactor_aval(x: Aval) -> Aval:
 
 def _cofactor_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any:
     (x,), (tangent,) = primals, tangents
-    ans, inverse = cofactor(x), _inverse_transposed(x)
+    ans, inverse = cofactor(x), t(inv(x))
     change = mul(ans, inner(inverse, tangent))
     return ans, sub(change, mm(ans, t(tangent), inverse))
 
 
 def _cofactor_vjp(ct: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -> list[Any]:
-    inverse = _inverse_transposed(args[0])
+    inverse = t(inv(args[0]))
     return [sub(mul(inner(ct, ans), inverse), mm(inverse, t(ct), ans))]
 
 
@@ -123,6 +115,12 @@ cofactor: Op = on_matrices(
 
 
 # ------------------------------------------------------------------------------- sign and logarithm
+def _slogdet(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lapack.squares(x)
+    sign, logarithm = np.linalg.slogdet(x)
+    return np.asarray(sign, x.dtype), np.asarray(logarithm, lapack.REAL[x.dtype.char])
+
+
 def _slogdet_aval(x: Aval) -> tuple[Aval, Aval]:
     check_matrices("slogdet", x, square=True)
     return make_aval(x.shape[:-2], x.dtype), make_aval(x.shape[:-2], real_dtype(x.dtype))
@@ -131,7 +129,7 @@ def _slogdet_aval(x: Aval) -> tuple[Aval, Aval]:
 def _slogdet_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any:
     (x,), (tangent,) = primals, tangents
     sign, logarithm = slogdet(x)
-    change = _number(inner(_inverse_transposed(x), tangent))
+    change = _number(inner(t(inv(x)), tangent))
     if not is_complex(x):
         return (sign, logarithm), (None, change)
     return (sign, logarithm), (mul(times_i(convert.imag(change)), sign), real(change))
@@ -146,12 +144,12 @@ def _slogdet_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any
         total = plus(total, turned)
     if total is None:
         return [None]
-    return [mul(_one_by_one(total), h(solve(x, identity_like(x))))]
+    return [mul(_one_by_one(total), h(inv(x)))]
 
 
 slogdet: Op = on_matrices(
     "slogdet",
-    eager=lapack.determinant,
+    eager=_slogdet,
     aval=_slogdet_aval,
     jvp=Whole(_slogdet_jvp),
     vjp=adjoint(_slogdet_vjp, saves=("args", "ans")),

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.dtypes import int64
 from functorch_lite.core.op import Op, Whole, whole_vjp
-from functorch_lite.errors import GradientError
+from functorch_lite.errors import DtypeError, GradientError, ShapeError
 from functorch_lite.ops import lapack
 from functorch_lite.ops.arithmetic import add, neg, scale, sub
 from functorch_lite.ops.convert import cast
 from functorch_lite.ops.creation import iota
-from functorch_lite.ops.families import const, zeros_like
+from functorch_lite.ops.families import NOT_DIFFERENTIABLE, const, define, zeros_like
 from functorch_lite.ops.index import gather
 from functorch_lite.ops.linalg_solve import triangular_solve
 from functorch_lite.ops.matrix import (
     adjoint,
+    batch_of,
     beside,
     check_matrices,
     columns,
@@ -47,7 +50,7 @@ from functorch_lite.ops.matrix import (
 from functorch_lite.ops.shape import broadcast_to, pad, reshape
 from functorch_lite.ops.sort import sort
 
-__all__ = ["cholesky", "lu", "qr"]
+__all__ = ["cholesky", "lu", "lu_order", "qr"]
 
 
 def divide(
@@ -179,6 +182,37 @@ lu: Op = on_matrices(
     jvp=Whole(_lu_jvp),
     vjp=whole_vjp(_lu_vjp, saves=("ans",)),
     multi=True,
+)
+
+
+def _order(exchanges: np.ndarray, *, rows: int) -> np.ndarray:
+    return lapack.permutation_of(exchanges, rows).astype(exchanges.dtype)
+
+
+def _order_aval(exchanges: Aval, *, rows: int) -> Aval:
+    if exchanges.dtype.char not in _INTEGERS:
+        raise DtypeError(
+            f"lu_order: exchanges must be integers, got {exchanges.dtype.name}. Remedy: the second "
+            "result of lu."
+        )
+    if exchanges.ndim < 1 or exchanges.shape[-1] > rows:
+        raise ShapeError(
+            f"lu_order: exchanges of {rows} rows must have shape [..., k], k <= {rows}; got "
+            f"{exchanges.shape}. Remedy: more rows."
+        )
+    return make_aval((*exchanges.shape[:-1], rows), exchanges.dtype)
+
+
+_INTEGERS = np.typecodes["AllInteger"]
+lu_order: Op = define(
+    "lu_order",
+    operands=("exchanges",),
+    eager=lapack.on_host(_order, _INTEGERS, 1),
+    aval=_order_aval,
+    jvp=NOT_DIFFERENTIABLE,
+    vjp=NOT_DIFFERENTIABLE,
+    batch=batch_of(lambda: lu_order),
+    kinds="i",
 )
 
 

@@ -1,10 +1,9 @@
-"""Functions of matrices: exponential, root, polar factors, and Sylvester's equation behind them.
+"""Functions of matrices: root and polar factors, and Sylvester's equation behind their derivatives.
 
-The derivative of the exponential in the direction e is the upper right block of the exponential of
-[[x, e], [0, x]]; that of a root r solves r d + d r = e; the polar factor u turns by an equation of
-this kind, too. None of them minds equal eigenvalues.
+The derivative of a root r in the direction e solves r d + d r = e; the polar factor u turns by an
+equation of this kind, too. Neither minds equal eigenvalues.
 
-Source: N. J. Higham, "Functions of matrices", 2008, (3.16) and (6.2).
+Source: N. J. Higham, "Functions of matrices", 2008, (6.2).
 """
 
 from __future__ import annotations
@@ -16,82 +15,30 @@ import numpy as np
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import DtypeError, ShapeError
-from functorch_lite.ops import lapack
+from functorch_lite.ops import lapack, lapack_spectra
 from functorch_lite.ops.arithmetic import add, neg, sub
-from functorch_lite.ops.families import zeros_like
 from functorch_lite.ops.linalg_solve import solve
 from functorch_lite.ops.matrix import (
     adjoint,
-    below,
-    beside,
     check_matrices,
-    columns,
     h,
     like,
     mm,
     on_matrices,
     plus,
-    rows,
 )
 
-__all__ = ["expm", "polar", "sqrtm", "sylvester"]
-
-
-# -------------------------------------------------------------------------------------- exponential
-def _expm(x: np.ndarray) -> np.ndarray:
-    from scipy.linalg import expm as exponential
-
-    results = [(x.shape[-2:], x.dtype)]
-
-    def one(a: np.ndarray) -> Any:
-        return (exponential(a),) if np.isfinite(a).all() else lapack.all_nan(results)
-
-    return x.copy() if x.size == 0 else lapack.over_stack(one, (x,), results)[0]
-
-
-def _expm_aval(x: Aval) -> Aval:
-    check_matrices("expm", x, square=True)
-    return make_aval(x.shape, x.dtype)
-
-
-def _along(x: Any, direction: Any) -> Any:
-    """The derivative of the exponential of x in a direction."""
-    n = x.shape[-1]
-    block = below(beside(x, direction), beside(zeros_like(x), x))
-    return rows(columns(expm(block), n, 2 * n), 0, n)
-
-
-def _expm_jvp(primals: Any, tangents: Any, params: dict[str, Any]) -> Any:
-    return expm(primals[0]), _along(primals[0], tangents[0])
-
-
-def _expm_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -> list[Any]:
-    return [_along(h(args[0]), g)]
-
-
-expm: Op = on_matrices(
-    "expm",
-    eager=_expm,
-    aval=_expm_aval,
-    jvp=Whole(_expm_jvp),
-    vjp=adjoint(_expm_vjp, saves=("args",)),
-)
+__all__ = ["polar", "sqrtm", "sylvester"]
 
 
 # ---------------------------------------------------------------------------- Sylvester's equation
 def _sylvester(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    from scipy.linalg import solve_sylvester
-
-    results = [(c.shape[-2:], c.dtype)]
-
-    def one(*abc: np.ndarray) -> Any:
-        if not all(np.isfinite(x).all() for x in abc):
-            return lapack.all_nan(results)
-        return (solve_sylvester(*abc),)
-
-    if any(x.shape[-1] != x.shape[-2] for x in (a, b)):
-        raise ValueError("not square")
-    return c.copy() if c.size == 0 else lapack.over_stack(one, (a, b, c), results)[0]
+    """By Schur's form of both (R. H. Bartels, G. W. Stewart, 1972)."""
+    r, u = lapack_spectra.schur(a, vectors=True)
+    s, v = lapack_spectra.schur(b.conj().swapaxes(-1, -2), vectors=True)
+    uh, vh = u.conj().swapaxes(-1, -2), v.conj().swapaxes(-1, -2)
+    inside = np.where(np.isfinite(c).all((-2, -1), keepdims=True), uh @ c @ v, np.nan)
+    return np.asarray(u @ lapack_spectra.triangular_sylvester(r, s, inside) @ vh)
 
 
 def _sylvester_aval(a: Aval, b: Aval, c: Aval) -> Aval:
@@ -148,7 +95,7 @@ sylvester: Op = on_matrices(
 def _sqrtm(x: np.ndarray) -> np.ndarray:
     """By Schur's form, column by column of the triangle (Å. Björck, S. Hammarling, 1983)."""
     wide = lapack.COMPLEX[x.dtype.char]
-    triangle, z = lapack.schur(x.astype(wide), vectors=True)
+    triangle, z = lapack_spectra.schur(x.astype(wide), vectors=True)
     n = np.arange(x.shape[-1])
     root = np.zeros_like(triangle)
     root[..., n, n] = np.sqrt(triangle[..., n, n])
@@ -189,7 +136,7 @@ sqrtm: Op = on_matrices(
 def _polar(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if x.shape[-2] < x.shape[-1]:
         raise ValueError("more columns than rows")
-    u, s, vh = lapack.svd(x, full_matrices=False, vectors=True)
+    u, s, vh = lapack_spectra.svd(x, full_matrices=False, vectors=True)
     v = vh.conj().swapaxes(-1, -2)
     return u @ vh, np.asarray((v * s[..., None, :]) @ vh, x.dtype)
 

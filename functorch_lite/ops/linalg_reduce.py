@@ -11,7 +11,7 @@ from typing import Any
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import GradientError
-from functorch_lite.ops import lapack
+from functorch_lite.ops import lapack, lapack_spectra
 from functorch_lite.ops.families import NOT_DIFFERENTIABLE
 from functorch_lite.ops.matrix import batch_of, check_matrices, on_matrices
 
@@ -44,10 +44,10 @@ def _hessenberg_aval(x: Aval) -> tuple[Aval, Aval]:
 
 
 schur: Op = _without_derivative(
-    "schur", lapack.schur, _schur_aval, "eig, eigh, expm and sqrtm have one"
+    "schur", lapack_spectra.schur, _schur_aval, "eig, eigh, expm and sqrtm have one"
 )
 hessenberg: Op = _without_derivative(
-    "hessenberg", lapack.hessenberg, _hessenberg_aval, "eig, eigh and qr have one"
+    "hessenberg", lapack_spectra.hessenberg, _hessenberg_aval, "eig, eigh and qr have one"
 )
 
 

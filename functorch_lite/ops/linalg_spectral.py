@@ -18,8 +18,9 @@ from typing import Any
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole
 from functorch_lite.errors import GradientError
-from functorch_lite.ops import convert, lapack
+from functorch_lite.ops import convert, lapack_spectra
 from functorch_lite.ops.arithmetic import add, mul, sub
+from functorch_lite.ops.lapack import COMPLEX
 from functorch_lite.ops.linalg_solve import solve
 from functorch_lite.ops.matrix import (
     adjoint,
@@ -78,7 +79,7 @@ def _eigh_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) -
 
 eigh: Op = on_matrices(
     "eigh",
-    eager=lapack.eigh,
+    eager=lapack_spectra.eigh,
     aval=_eigh_aval,
     jvp=Whole(_eigh_jvp),
     vjp=adjoint(_eigh_vjp, saves=("args", "ans")),
@@ -173,7 +174,7 @@ def _svd_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) ->
 
 svd: Op = on_matrices(
     "svd",
-    eager=lapack.svd,
+    eager=lapack_spectra.svd,
     aval=_svd_aval,
     jvp=Whole(_svd_jvp),
     vjp=adjoint(_svd_vjp, saves=("args", "ans")),
@@ -184,7 +185,7 @@ svd: Op = on_matrices(
 # ----------------------------------------------------------------------------------- general ones
 def _eig_aval(x: Aval, *, left: bool, right: bool) -> tuple[Aval, ...]:
     check_matrices("eig", x, square=True)
-    wide = lapack.COMPLEX[x.dtype.char]
+    wide = COMPLEX[x.dtype.char]
     values, vectors = make_aval(x.shape[:-1], wide), make_aval(x.shape, wide)
     return (values, *[vectors] * (left + right))
 
@@ -230,7 +231,7 @@ def _eig_vjp(g: Any, ans: Any, args: Any, params: dict[str, Any], wants: Any) ->
 
 eig: Op = on_matrices(
     "eig",
-    eager=lapack.eig,
+    eager=lapack_spectra.eig,
     aval=_eig_aval,
     jvp=Whole(_eig_jvp),
     vjp=adjoint(_eig_vjp, saves=("args", "ans")),

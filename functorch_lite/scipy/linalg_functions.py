@@ -54,12 +54,8 @@ def expm_frechet(A: Any, E: Any, *, method: str | None = None, compute_expm: boo
     a = matrices(a, "expm_frechet", "A", square=True)
     if a.shape != e.shape:
         raise ShapeError(f"expm_frechet: A and E must have one shape, got {a.shape} and {e.shape}.")
-    n = a.shape[-1]
-    zero = fnp.zeros_like(a)
-    upper = fnp.concatenate([a, e], axis=-1)
-    block = ops.expm(fnp.concatenate([upper, fnp.concatenate([zero, a], axis=-1)], axis=-2))
-    derivative = block[..., :n, n:]
-    return (block[..., :n, :n], derivative) if compute_expm else derivative
+    derivative = ops.expm_along(a, e)
+    return (ops.expm(a), derivative) if compute_expm else derivative
 
 
 def sqrtm(A: Any, blocksize: int = 1) -> Array:

@@ -149,6 +149,21 @@ def _sylvester(dtype: Any, rng: Any) -> list[Sample]:
     return found
 
 
+def _along(dtype: Any, rng: Any) -> list[Sample]:
+    return [((general(dtype, rng, shape), general(dtype, rng, shape)), {}) for shape in _SQUARE]
+
+
+def _exchanges(dtype: Any, rng: Any) -> list[Sample]:
+    """A row and one below it, one after the other; among them rows that are not there."""
+    found: list[Sample] = []
+    for shape, rows in (((3,), 3), ((2, 4), 6), ((2, 2, 1), 1), ((0,), 2), ((0, 2), 2)):
+        x = np.minimum(np.arange(shape[-1]) + rng.integers(0, 3, shape), rows - 1)
+        found.append(((np.asarray(x, dtype),), {"rows": rows}))
+    beyond = np.array([5, 1, 0]) if dtype.kind == "u" else np.array([5, -1, -2])
+    found.append(((np.asarray(beyond, dtype),), {"rows": 4}))
+    return found
+
+
 SAMPLES = {
     "cholesky": _of(hermitian, _SQUARE),
     "triangular_solve": _triangular,
@@ -162,7 +177,10 @@ SAMPLES = {
     "cofactor": _of(general, _SQUARE),
     "slogdet": _of(general, (*_SQUARE, (2, 1, 2, 2))),
     "pinv": _pinv,
+    "pinv_svdvals": _pinv,
+    "inv": _of(general, _SQUARE),
     "expm": _of(general, _SQUARE),
+    "expm_along": _along,
     "sqrtm": _of(diagonalizable, _SQUARE),
     "polar": _of(general, ((3, 3), (4, 2), (2, 3, 2), (1, 1), (0, 0), (3, 0))),
     "sylvester": _sylvester,
@@ -179,6 +197,7 @@ DTYPES_OF = {
     name: tuple(map(np.dtype, ("float32", "float64", "complex64", "complex128")))
     for name in SAMPLES
 }
+SAMPLES["lu_order"] = _exchanges
 
 
 # --------------------------------------------------------------------------------------- references
@@ -392,6 +411,23 @@ def _column_order(x: np.ndarray) -> np.ndarray:
     return out
 
 
+def _expm_along(x: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    n = x.shape[-1]
+    zero = np.zeros_like(x)
+    return np.asarray(_expm(np.block([[x, direction], [zero, x]]))[..., :n, n:])
+
+
+def _exchanged(exchanges: np.ndarray, rows: int) -> np.ndarray:
+    out = np.empty((*exchanges.shape[:-1], rows), exchanges.dtype)
+    for where in np.ndindex(*exchanges.shape[:-1]):
+        order = list(range(rows))
+        for i, wanted in enumerate(exchanges[where].tolist()):
+            j = min(max(wanted + rows if wanted < 0 else wanted, 0), rows - 1)
+            order[i], order[j] = order[j], order[i]
+        out[where] = order
+    return out
+
+
 REFERENCES = {
     "cholesky": _by_numpy(lambda x: np.linalg.cholesky(_lower(x))),
     "triangular_solve": _triangular_reference,
@@ -404,7 +440,14 @@ REFERENCES = {
     "cofactor": _by_numpy(_minors),
     "slogdet": _by_numpy(lambda x: tuple(np.linalg.slogdet(x))),
     "pinv": lambda x, rtol: _narrow(np.linalg.pinv(_wide(x), 1e-3), x.dtype),
+    "pinv_svdvals": lambda x, rtol: (
+        _narrow(np.linalg.pinv(_wide(x), 1e-3), x.dtype),
+        np.asarray(np.linalg.svd(_wide(x), compute_uv=False), rtol.dtype),
+    ),
+    "inv": _by_numpy(np.linalg.inv),
     "expm": _by_numpy(_expm),
+    "expm_along": lambda x, direction: _narrow(_expm_along(_wide(x), _wide(direction)), x.dtype),
+    "lu_order": _exchanged,
     "sqrtm": _by_numpy(_sqrtm),
     "polar": _by_numpy(_polar),
     "sylvester": _sylvester_reference,
@@ -468,8 +511,14 @@ def _system_errors(params: dict[str, Any]) -> list[tuple[Any, ...]]:
     ]
 
 
+_PINV_ERRORS: list[tuple[Any, ...]] = [
+    ((_f(2, 3), _f(1)), {}, ShapeError, "one number for each matrix"),
+    ((_f(2, 3), _f(1, 1, dtype="float64")), {}, DtypeError, "rtol must be float32"),
+    ((_f(3), _f(1, 1)), {}, ShapeError, "x must be a matrix"),
+    ((_f(2, 2, dtype="int32"), _f(1, 1)), {}, DtypeError, "got x of int32"),
+]
 ERRORS: dict[str, list[tuple[Any, ...]]] = {
-    **{name: _errors(name) for name in SAMPLES},
+    **{name: _errors(name) for name in DTYPES_OF},
     "solve": _system_errors({}),
     "polar": [*_errors("polar"), ((_f(2, 3),), {}, ShapeError, "at least as many rows")],
     "sylvester": [
@@ -479,11 +528,18 @@ ERRORS: dict[str, list[tuple[Any, ...]]] = {
         ((_f(2, 2), _f(2, 2), _f(2)), {}, ShapeError, "c must be a matrix"),
         ((_f(2, 2), _f(2, 2), _f(2, 2, dtype="float64")), {}, DtypeError, "one dtype"),
     ],
-    "pinv": [
-        ((_f(2, 3), _f(1)), {}, ShapeError, "one number for each matrix"),
-        ((_f(2, 3), _f(1, 1, dtype="float64")), {}, DtypeError, "rtol must be float32"),
-        ((_f(3), _f(1, 1)), {}, ShapeError, "x must be a matrix"),
-        ((_f(2, 2, dtype="int32"), _f(1, 1)), {}, DtypeError, "got x of int32"),
+    "pinv": _PINV_ERRORS,
+    "pinv_svdvals": _PINV_ERRORS,
+    "expm_along": [
+        ((_f(2, 2), _f(2, 3)), {}, ShapeError, "direction (2, 3)"),
+        ((_f(2, 3), _f(2, 3)), {}, ShapeError, "x must be square"),
+        ((_f(2, 2), _f(2)), {}, ShapeError, "direction must be a matrix"),
+        ((_f(2, 2), _f(2, 2, dtype="float64")), {}, DtypeError, "direction float64"),
+    ],
+    "lu_order": [
+        ((_f(2),), {"rows": 2}, DtypeError, "must be integers"),
+        ((_f(3, dtype="int32"),), {"rows": 2}, ShapeError, "k <= 2"),
+        ((_f(dtype="int32"),), {"rows": 2}, ShapeError, "must have shape [..., k]"),
     ],
     "triangular_solve": [
         *_system_errors(_TRIANGLE),

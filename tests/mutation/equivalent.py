@@ -19,7 +19,7 @@ _PAIRS_ARE_A_SET = "the pairs are arrows, whichever of them is listed first"
 _SCALAR = "the result is a scalar, which has no axes to change"
 _STACKS = (
     "det", "cofactor", "slogdet", "cholesky", "lu", "qr", "expm", "sqrtm", "polar", "schur",
-    "hessenberg", "column_order", "eigh", "svd", "eig",
+    "hessenberg", "column_order", "eigh", "svd", "eig", "tridiagonal", "inv", "lu_order",
 )  # fmt: skip
 _SCANS = ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
 
@@ -124,17 +124,21 @@ EQUIVALENT: dict[str, str] = {
         for name in ("lower", "transpose_a", "conjugate_a", "unit_diagonal")
     },
     **{
-        f"pinv.{slot} {words}": "a tolerance decides about the rank, which has no derivative"
+        f"{name}.{slot} {words}": "a tolerance decides about the rank, which has no derivative"
+        for name in ("pinv", "pinv_svdvals")
         for slot, many in (
             ("jvp: tangent 1", ("dropped", "negated", "doubled")),
             ("vjp: cotangent of operand 1", ("dropped", "negated", "doubled")),
         )
         for words in many
     },
-    "pinv.batch: operand 1, first row for all": (
-        "the samples have one tolerance, as there is no derivative where another one would lower "
-        "the rank; test_linalg_transforms.py in tests/linalg maps over several"
-    ),
+    **{
+        f"{name}.batch: operand 1, first row for all": (
+            "the samples have one tolerance, as there is no derivative where another one would "
+            "lower the rank; test_linalg_transforms.py in tests/linalg maps over several"
+        )
+        for name in ("pinv", "pinv_svdvals")
+    },
     "psum.aval: param groups reversed": _GROUPS_ARE_A_SET,
     **{
         f"ppermute.{slot}": _PAIRS_ARE_A_SET
@@ -165,6 +169,19 @@ EQUIVALENT: dict[str, str] = {
         for slot in ("aval", "eager")
         for words in ("plus one", "minus one")
     },
+    **{
+        f"linear_solve.eager: param n_consts {words}": (
+            "the program takes the constants like b; only derivatives and batches tell them apart"
+        )
+        for words in ("plus one", "minus one")
+    },
+    **{
+        f"tridiagonal_solve.{slot}: param perturb_singular flipped": (
+            "regular systems have no small pivots; test_tridiagonal.py in tests/lax has others"
+        )
+        for slot in ("jvp", "vjp", "batch", "aval", "eager")
+    },
+    "tridiagonal.aval: param lower flipped": "the results have the same types for either half",
     "scan.aval: param reverse flipped": "the results have the same types in either direction",
     **{
         f"checkpoint.{slot}: param prevent_cse flipped": (
