@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from functorch_lite.errors import ShapeError
@@ -200,6 +200,30 @@ def transposed_padding(kernel: int, stride: int, padding: Any) -> tuple[int, int
     return low, total - low
 
 
+# ------------------------------------------------------------------------------------------ factors
+def factors(fun: str, name: str, value: Any, ndim: int) -> tuple[int, ...]:
+    """Strides or dilations, checked; None is 1 along every axis.
+
+    Raises:
+        TypeError: no sequence.
+        ShapeError: not ``ndim`` positive integers.
+    """
+    if value is None:
+        return (1,) * ndim
+    if not isinstance(value, Iterable):
+        raise TypeError(
+            f"lax.{fun}: {name} must be a sequence of {ndim} ints, one per spatial dimension; got "
+            f"{value!r}. Remedy: {name}={(value,) * ndim}."
+        )
+    found = tuple(map(operator.index, value))
+    if len(found) != ndim or min(found, default=1) < 1:
+        raise ShapeError(
+            f"lax.{fun}: {name} must have a positive entry for each of the {ndim} spatial "
+            f"dimensions; got {found}. Remedy: {name}={(1,) * ndim} leaves all as they are."
+        )
+    return found
+
+
 # ------------------------------------------------------------------------------------------- shapes
 def conv_general_shape_tuple(
     lhs_shape: Sequence[int], rhs_shape: Sequence[int], window_strides: Sequence[int], padding: Any,
@@ -214,12 +238,13 @@ def conv_general_shape_tuple(
     lhs_spec, rhs_spec, out_spec = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     sizes = [lhs_shape[i] for i in lhs_spec[2:]]
     kernel = [rhs_shape[i] for i in rhs_spec[2:]]
+    strides = factors("conv_general_shape_tuple", "window_strides", window_strides, len(sizes))
     if isinstance(padding, str):
-        padding = padtype_to_pads(sizes, kernel, window_strides, padding)
+        padding = padtype_to_pads(sizes, kernel, strides, padding)
     pads = as_pairs(padding, len(sizes))
     outs = (
         max(0, (n + low + high - k) // s + 1)
-        for n, k, s, (low, high) in zip(sizes, kernel, window_strides, pads, strict=True)
+        for n, k, s, (low, high) in zip(sizes, kernel, strides, pads, strict=True)
     )
     shape = [0] * len(lhs_shape)
     for axis, n in zip(

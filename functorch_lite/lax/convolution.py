@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from functorch_lite import ops
@@ -15,9 +15,11 @@ from functorch_lite.lax.conv_dimensions import (
     ConvDimensionNumbers,
     as_pairs,
     conv_dimension_numbers,
+    factors,
     padtype_to_pads,
     transposed_padding,
 )
+from functorch_lite.lax.precision import sums_in
 from functorch_lite.numpy.convert import as_array, cast
 
 
@@ -48,7 +50,7 @@ def conv_general_dilated(
         feature_group_count: number of groups of channels that are convolved each by itself.
         batch_group_count: number of groups of examples that are convolved each by itself; at most
             one of the two counts is larger than 1.
-        precision: accepted for JAX's sake.
+        precision: a PrecisionLike; sums are made in its accumulation type where that is wider.
         preferred_element_type: dtype to compute in and to return.
 
     Returns:
@@ -65,19 +67,20 @@ def conv_general_dilated(
     >>> conv_general_dilated(x, w, (2, 2), "SAME").shape
     (1, 4, 4, 4)
     """
-    del precision
-    x, w = _operands(lhs, rhs, preferred_element_type)
+    x, w = operands("conv_general_dilated", lhs, rhs, preferred_element_type)
+    kept, wide = x.dtype, sums_in("conv_general_dilated", precision, x.dtype)
+    x, w = (x, w) if wide == kept else (cast(x, wide), cast(w, wide))
     lhs_spec, rhs_spec, out_spec = conv_dimension_numbers(x.shape, w.shape, dimension_numbers)
     ndim = x.ndim - 2
-    strides = _factors("window_strides", window_strides, ndim)
+    strides = factors("conv_general_dilated", "window_strides", window_strides, ndim)
     if isinstance(padding, str) and any(d != 1 for d in lhs_dilation or ()):
         raise ValueError(
             f"lax.conv_general_dilated: padding {padding!r} has no meaning with lhs_dilation "
             f"{tuple(lhs_dilation or ())}. Remedy: conv_transpose, or a pair (low, high) per "
             "dimension."
         )
-    x_dilation = _factors("lhs_dilation", lhs_dilation, ndim)
-    w_dilation = _factors("rhs_dilation", rhs_dilation, ndim)
+    x_dilation = factors("conv_general_dilated", "lhs_dilation", lhs_dilation, ndim)
+    w_dilation = factors("conv_general_dilated", "rhs_dilation", rhs_dilation, ndim)
     x, w = _permuted(x, lhs_spec), _permuted(w, rhs_spec)
     if isinstance(padding, str):
         window = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], w_dilation, strict=True)]
@@ -91,35 +94,22 @@ def conv_general_dilated(
         x, w, strides=strides, padding=pads, x_dilation=x_dilation, w_dilation=w_dilation
     )
     out = ops.reshape(out, shape=out.shape[1:]) if out.shape[0] == 1 else _out_of_groups(out)
-    return _permuted(out, tuple(out_spec.index(i) for i in range(ndim + 2)))
+    return _permuted(cast(out, kept), tuple(out_spec.index(i) for i in range(ndim + 2)))
 
 
-def _operands(lhs: Any, rhs: Any, dtype: Any) -> tuple[Array, Array]:
-    x = as_array(lhs, "conv_general_dilated", "lhs")
-    w = as_array(rhs, "conv_general_dilated", "rhs")
+def operands(fun: str, lhs: Any, rhs: Any, dtype: Any = None) -> tuple[Array, Array]:
+    """Both operands as arrays of one dtype.
+
+    Raises:
+        DtypeError: they have two.
+    """
+    x, w = as_array(lhs, fun, "lhs"), as_array(rhs, fun, "rhs")
     if x.dtype != w.dtype:
         raise DtypeError(
-            f"lax.conv_general_dilated: operands must have one dtype, got {x.dtype.name} and "
-            f"{w.dtype.name}. Remedy: convert_element_type."
+            f"lax.{fun}: operands must have one dtype, got {x.dtype.name} and {w.dtype.name}. "
+            "Remedy: convert_element_type."
         )
     return (x, w) if dtype is None else (cast(x, canonical(dtype)), cast(w, canonical(dtype)))
-
-
-def _factors(name: str, value: Any, ndim: int) -> tuple[int, ...]:
-    if value is None:
-        return (1,) * ndim
-    if not isinstance(value, Iterable):
-        raise TypeError(
-            f"lax.conv_general_dilated: {name} must be a sequence of {ndim} ints, one per spatial "
-            f"dimension; got {value!r}. Remedy: {name}={(value,) * ndim}."
-        )
-    found = tuple(map(operator.index, value))
-    if len(found) != ndim or min(found, default=1) < 1:
-        raise ShapeError(
-            f"lax.conv_general_dilated: {name} must have a positive entry for each of the {ndim} "
-            f"spatial dimensions; got {found}. Remedy: {name}={(1,) * ndim} leaves all as they are."
-        )
-    return found
 
 
 def _check_groups(x: tuple[int, ...], w: tuple[int, ...], features: int, batches: int) -> None:
@@ -246,7 +236,7 @@ def conv_transpose(
         dimension_numbers: as in :func:`conv_general_dilated`; channels last by default.
         transpose_kernel: reverse the window and exchange channels and outputs of rhs, which makes
             this the gradient of a convolution with that kernel.
-        precision: accepted for JAX's sake.
+        precision: a PrecisionLike; sums are made in its accumulation type where that is wider.
         preferred_element_type: dtype to compute in and to return.
         use_consistent_padding: read pairs like the words, as the padding of the convolution that
             this one transposes; otherwise they pad the dilated lhs.
@@ -259,7 +249,7 @@ def conv_transpose(
     >>> conv_transpose(x, w, (2,), "SAME").shape
     (1, 8, 5)
     """
-    x, w = _operands(lhs, rhs, preferred_element_type)
+    x, w = operands("conv_transpose", lhs, rhs, preferred_element_type)
     if dimension_numbers is None:
         dimension_numbers = _CHANNELS_LAST.get(x.ndim)
         if dimension_numbers is None:
@@ -270,9 +260,9 @@ def conv_transpose(
     numbers: ConvDimensionNumbers = conv_dimension_numbers(x.shape, w.shape, dimension_numbers)
     outputs, channels, *window = numbers.rhs_spec
     ndim = x.ndim - 2
-    steps = _factors("strides", strides, ndim)
+    steps = factors("conv_transpose", "strides", strides, ndim)
     if use_consistent_padding or (isinstance(padding, str) and padding in ("SAME", "VALID")):
-        dilation = _factors("rhs_dilation", rhs_dilation, ndim)
+        dilation = factors("conv_transpose", "rhs_dilation", rhs_dilation, ndim)
         reach = [(w.shape[i] - 1) * d + 1 for i, d in zip(window, dilation, strict=True)]
         given = [padding] * ndim if isinstance(padding, str) else as_pairs(padding, ndim)
         padding = [transposed_padding(k, s, p) for k, s, p in zip(reach, steps, given, strict=True)]

@@ -13,6 +13,7 @@ from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import SCALAR_TYPES, canonical, result_type
 from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.lax.choices import RoundingMethod, check_accuracy
 from functorch_lite.numpy.convert import as_array, cast, const
 
 
@@ -49,14 +50,29 @@ def function(name: str, op: Any, line: str) -> Callable[..., Array]:
     def unary(x: Any, /) -> Array:
         return op(as_array(x, name))
 
+    def graded(x: Any, /, *, accuracy: Any = None) -> Array:
+        if accuracy is not None:
+            check_accuracy(name, accuracy)
+        return op(as_array(x, name))
+
     def binary(x: Any, y: Any, /) -> Array:
         return op(*operands(name, x, y))
 
-    fn: Callable[..., Array] = unary if count == 1 else binary
+    fn: Callable[..., Array] = binary if count == 2 else graded if name in _GRADED else unary
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = f"{line}\n\nArgs:\n    {', '.join('xy'[:count])}: arrays of one dtype and shape.\n"
+    if fn is graded:
+        fn.__doc__ += (
+            "    accuracy: a Tolerance or an AccuracyMode; the function is the same for all.\n"
+        )
     return fn
 
+
+_GRADED = frozenset(
+    ("cbrt", "cos", "exp", "exp2", "expm1", "log", "log1p", "logistic", "rsqrt", "sin", "sqrt",
+     "tan", "tanh")
+)  # fmt: skip
+"""The functions of which JAX lets callers say how exact they want them."""
 
 abs = function("abs", ops.abs, "Absolute value.")
 acos = function("acos", ops.acos, "Inverse cosine.")
@@ -121,19 +137,28 @@ tan = function("tan", ops.tan, "Tangent.")
 tanh = function("tanh", ops.tanh, "Hyperbolic tangent.")
 
 
-def round(x: Any, rounding_method: int = 0) -> Array:
+def round(x: Any, rounding_method: int = RoundingMethod.AWAY_FROM_ZERO) -> Array:
     """The nearest integer.
 
     Args:
         x: float array.
-        rounding_method: 0 rounds halves away from zero, 1 to even.
+        rounding_method: a :class:`RoundingMethod` or its number: 0 rounds halves away from zero, 1
+            to even.
+
+    Raises:
+        ValueError: another method.
 
     >>> round(2.5), round(2.5, 1)
     (Array(3., dtype=float32), Array(2., dtype=float32))
     """
     x = as_array(x, "round")
+    if rounding_method not in tuple(RoundingMethod):
+        raise ValueError(
+            "lax.round: rounding_method must be a RoundingMethod, 0 (halves away from zero) or 1 "
+            f"(halves to even); got {rounding_method!r}. Remedy: RoundingMethod.TO_NEAREST_EVEN."
+        )
     even = ops.round(x)
-    if rounding_method == 1:
+    if rounding_method == RoundingMethod.TO_NEAREST_EVEN:
         return even
     gap = ops.abs(ops.sub(x, ops.trunc(x)))
     away = ops.add(ops.trunc(x), ops.sign(x))

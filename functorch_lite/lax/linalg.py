@@ -15,6 +15,13 @@ from typing import Any
 from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.errors import DtypeError, ShapeError
+from functorch_lite.lax.linalg_tridiagonal import (
+    EighImplementation,
+    EigImplementation,
+    SvdAlgorithm,
+    tridiagonal,
+    tridiagonal_solve,
+)
 from functorch_lite.numpy.convert import as_array, cast, const, iota
 from functorch_lite.numpy.diagonals import diagonal, triu
 from functorch_lite.numpy.linalg_basic import matmul
@@ -27,12 +34,13 @@ from functorch_lite.numpy.linalg_parts import (
     part,
 )
 from functorch_lite.numpy.selection import take_along_axis
-from functorch_lite.numpy.shapes import broadcast_to, expand_dims, matrix_transpose
+from functorch_lite.numpy.shapes import expand_dims, matrix_transpose
 
 __all__ = [
-    "cholesky", "cholesky_update", "eig", "eigh", "hessenberg", "householder_product", "lu",
-    "lu_pivots_to_permutation", "ormqr", "qdwh", "qr", "schur", "svd", "symmetric_product",
-    "triangular_solve",
+    "EigImplementation", "EighImplementation", "SvdAlgorithm", "cholesky", "cholesky_update", "eig",
+    "eigh", "hessenberg", "householder_product", "lu", "lu_pivots_to_permutation", "ormqr", "qdwh",
+    "qr", "schur", "svd", "symmetric_product", "triangular_solve", "tridiagonal",
+    "tridiagonal_solve",
 ]  # fmt: skip
 
 
@@ -173,20 +181,13 @@ def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Array:
     Source: jax.lax.linalg.lu_pivots_to_permutation.
     """
     p = as_array(pivots, "lu_pivots_to_permutation", "pivots")
-    count, n = p.shape[-1], permutation_size
+    count, n = p.shape[-1] if p.ndim else 0, permutation_size
     if count > n:
         raise ShapeError(
             f"lu_pivots_to_permutation: {count} exchanges need a permutation_size of at least "
             f"{count}, got {n}."
         )
-    places = iota(p, shape=(n,), dtype=p.dtype, axis=0)
-    order = broadcast_to(places, (*p.shape[:-1], n))
-    for i in range(count):
-        target = part(p, i + 1, -1, i)
-        mine, theirs = part(order, i + 1, -1, i), take_along_axis(order, target, -1)
-        order = ops.select(ops.eq(places, target), mine, order)
-        order = ops.select(ops.eq(places, const(i, p.dtype)), theirs, order)
-    return order
+    return ops.lu_order(p, rows=n)
 
 
 # -------------------------------------------------------------------------------------- reflections
@@ -223,6 +224,11 @@ def qr(
 def _reflections(a: Any, taus: Any, fun: str) -> tuple[Array, Array]:
     """V and T of the product ``1 - V T Vᴴ`` of reflections that LAPACK keeps in a and taus."""
     a, taus = _alike(fun, a, taus)
+    if a.ndim < 2 or taus.ndim < 1:
+        raise ShapeError(
+            f"linalg.{fun}: a must be a matrix or a stack of matrices, and taus a vector for each; "
+            f"got shapes {a.shape} and {taus.shape}. Remedy: a[:, None], taus[None]."
+        )
     m, n, k = a.shape[-2], a.shape[-1], taus.shape[-1]
     if taus.shape[:-1] != a.shape[:-2] or k > min(m, n):
         raise ShapeError(

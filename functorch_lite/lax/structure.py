@@ -11,6 +11,7 @@ from functorch_lite.core.array import Array
 from functorch_lite.core.dtypes import canonical, int64, is_complex, is_integer
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.lax.elementwise import operands
+from functorch_lite.lax.precision import sums_in
 from functorch_lite.numpy.convert import (
     as_array,
     as_axes,
@@ -394,7 +395,7 @@ def dot_general(
     Args:
         lhs, rhs: arrays of one dtype.
         dimension_numbers: ((axes of lhs summed over, axes of rhs), (batch axes of lhs, of rhs)).
-        precision: accepted for JAX's sake.
+        precision: a PrecisionLike; sums are made in its accumulation type where that is wider.
         preferred_element_type: dtype to compute in and to return.
 
     Returns:
@@ -403,16 +404,23 @@ def dot_general(
     >>> dot_general(full((2, 3), 1.0), full((3, 4), 1.0), (((1,), (0,)), ((), ()))).shape
     (2, 4)
     """
-    del precision
     x, y = as_array(lhs, "dot_general", "lhs"), as_array(rhs, "dot_general", "rhs")
     if preferred_element_type is not None:
         x, y = (cast(a, canonical(preferred_element_type)) for a in (x, y))
+    if x.dtype != y.dtype:
+        raise DtypeError(
+            f"lax.dot_general: operands must have one dtype, got {x.dtype.name} and "
+            f"{y.dtype.name}. Remedy: convert_element_type, or preferred_element_type."
+        )
     (cx, cy), (bx, by) = dimension_numbers
     axes = [
         axes_in_order(tuple(given), a.ndim, "dot_general")
         for given, a in ((cx, x), (cy, y), (bx, x), (by, y))
     ]
-    return ops.dot_general(x, y, contract=(axes[0], axes[1]), batch=(axes[2], axes[3]))
+    kept, wide = x.dtype, sums_in("dot_general", precision, x.dtype)
+    x, y = (x, y) if wide == kept else (cast(x, wide), cast(y, wide))
+    out = ops.dot_general(x, y, contract=(axes[0], axes[1]), batch=(axes[2], axes[3]))
+    return cast(out, kept)
 
 
 def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Array:

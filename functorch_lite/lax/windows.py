@@ -78,7 +78,7 @@ def _pads(fun: str, padding: Any, sizes: Sequence[Axis]) -> tuple[tuple[int, int
     )  # fmt: skip
 
 
-def _params(
+def window_params(
     fun: str,
     shape: tuple[int, ...],
     window_dimensions: Any,
@@ -160,7 +160,7 @@ def reduce_window(
                 f"lax.reduce_window: the operands must have one shape; got {xs[0].shape} and "
                 f"{x.shape}. Remedy: broadcast them first."
             )
-    params = _params(
+    params = window_params(
         fun, xs[0].shape, window_dimensions, window_strides, padding, base_dilation, window_dilation
     )
     inits = init_for(fun, operand, init_value, xs)
@@ -271,7 +271,7 @@ def _named(name: str, op: Any, line: str, example: str) -> Any:
         window_dilation: Sequence[int] | None = None,
     ) -> Array:
         x = as_array(operand, name, "operand")
-        params = _params(
+        params = window_params(
             name, x.shape, window_dimensions, window_strides, padding, base_dilation,
             window_dilation,
         )  # fmt: skip
@@ -314,7 +314,7 @@ def _named_position(name: str, op: Any, line: str, example: str) -> Any:
         batch_dims: int = 0,
     ) -> Array:
         x = as_array(operand, name, "operand")
-        params = _params(
+        params = window_params(
             name, x.shape, window_dimensions, window_strides, padding, base_dilation,
             window_dilation,
         )  # fmt: skip

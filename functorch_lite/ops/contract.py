@@ -128,6 +128,8 @@ _matmul = np.matmul if _new_matmul else _contiguous_matmul
 
 def _eager(xp: Any, x: Any, y: Any, *, contract: Dims, batch: Dims) -> Any:
     dtype = x.dtype
+    if y.dtype is not dtype and y.dtype != dtype:
+        raise TypeError("operands of two dtypes")  # the shape rule words the refusal
     if dtype.char in "eE?":
         return _eager_special(xp, x, y, contract, batch)
     matmul = _matmul if xp is np else xp.matmul

@@ -116,9 +116,12 @@ def scatter_eager(
 
 def combine_eager(ufunc_name: str) -> Any:
     """The eager function of a scatter that combines updates with what is there by a ufunc."""
+    ordered = ufunc_name in ("minimum", "maximum")
 
     def eager(xp: Any, x: Any, update: Any, *indices: Any, axes: tuple[int, ...], mode: str) -> Any:
         dtype = x.dtype
+        if ordered and dtype.kind == "c":
+            raise TypeError("no order")  # the shape rule words the refusal
         if dtype.itemsize == 2 and is_float(dtype):
             x, update = x.astype(float32), update.astype(float32)
         out, front, indices, update = _scatter_operands(xp, x, update, indices, axes, mode)

@@ -26,6 +26,7 @@ from functorch_lite.testing import (
     samples_reduce,
     samples_shape,
     samples_special,
+    samples_tridiagonal,
     samples_window,
 )
 
@@ -43,6 +44,7 @@ _MODULES: tuple[Any, ...] = (
     samples_window,
     samples_special,
     samples_linalg,
+    samples_tridiagonal,
 )
 
 

@@ -164,7 +164,8 @@ EXACT = {
 # its own: its last digits are not those of the eager call.
 WITH_PRODUCTS = {
     "triangular_solve", "solve", "det", "cofactor", "slogdet", "cholesky", "lu", "qr", "eigh",
-    "svd", "eig", "pinv", "expm", "sqrtm", "sylvester", "polar",
+    "svd", "eig", "pinv", "expm", "sqrtm", "sylvester", "polar", "tridiagonal_solve", "inv",
+    "pinv_svdvals", "expm_along",
 }  # fmt: skip
 COMPLEX_ONLY = {(np.dtype(np.complex64), np.dtype(np.complex128))}
 # No transform of 16-bit numbers is known to NumPy, SciPy or CuPy.

@@ -15,6 +15,7 @@ from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import (
     add,
     cast,
+    concatenate,
     cos,
     floor,
     lt,
@@ -26,6 +27,7 @@ from functorch_lite.ops import (
     sub,
     tanh,
 )
+from functorch_lite.ops import slice as slice_
 from functorch_lite.ops.families import const
 from functorch_lite.transforms.callbacks import VMAP_METHODS, Host
 from functorch_lite.transforms.custom import Rules
@@ -273,6 +275,59 @@ def _while_reference(
     return x, y, i, n
 
 
+# ------------------------------------------------------------------------------------ linear_solve
+def _triangle(a: Any, x: Any, lower: bool) -> Any:
+    """The matrix [[3, a], [0, 3]] or its transpose by x, for each row of two."""
+    first, second = (
+        reshape(slice_(x, start=(0, i), stop=(3, i + 1), step=(1, 1)), shape=(3,)) for i in (0, 1)
+    )
+    three = const(3, x.dtype)
+    top, bottom = mul(first, three), mul(second, three)
+    if lower:
+        bottom = add(bottom, mul(a, first))
+    else:
+        top = add(top, mul(a, second))
+    rows = (reshape(v, shape=(3, 1)) for v in (top, bottom))
+    return concatenate(*rows, axis=1)
+
+
+def _substituted(a: Any, b: Any, lower: bool) -> tuple[Any, ...]:
+    """The solution of the same system, and an integer beside it."""
+    first, second = (
+        reshape(slice_(b, start=(0, i), stop=(3, i + 1), step=(1, 1)), shape=(3,)) for i in (0, 1)
+    )
+    third = const(1 / 3, b.dtype)
+    if lower:
+        first = mul(first, third)
+        second = mul(sub(second, mul(a, first)), third)
+    else:
+        second = mul(second, third)
+        first = mul(sub(first, mul(a, second)), third)
+    rows = (reshape(v, shape=(3, 1)) for v in (first, second))
+    return concatenate(*rows, axis=1), floor(a)
+
+
+@cache
+def _system_graphs(dtype: np.dtype[Any]) -> dict[str, Graph]:
+    avals = Aval((3,), dtype), Aval((3, 2), dtype)
+    made: dict[str, Graph] = {}
+    for matrix, program, lower in (("matvec", "solve", False), ("vecmat", "transpose_solve", True)):
+        made[matrix] = _graph(matrix, lambda a, x, w=lower: (_triangle(a, x, w),), *avals)
+        made[program] = _graph(program, lambda a, b, w=lower: _substituted(a, b, w), *avals)
+    return made
+
+
+def _system(dtype: np.dtype[Any], rng: np.random.Generator) -> list[Sample]:
+    params = {**_system_graphs(dtype), "n_consts": 1}
+    return [((_draw(rng, dtype, 3), _draw(rng, dtype, 3, 2)), params)]
+
+
+def _system_reference(a: np.ndarray, b: np.ndarray, **_: Any) -> tuple[np.ndarray, ...]:
+    matrix = np.zeros((3, 2, 2)) + 3 * np.eye(2)
+    matrix[:, 0, 1] = a
+    return np.linalg.solve(matrix, b[..., None])[..., 0].astype(b.dtype), np.floor(a)
+
+
 # ---------------------------------------------------------------------------------- pure_callback
 def _spread(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A function of NumPy arrays that works on leading axes too."""
@@ -317,6 +372,10 @@ def _wrong() -> dict[str, list[Any]]:
         "debug_callback": [],
         "checkpoint": [],
         "custom_call": [],
+        "linear_solve": [
+            ((_f(3), _f(3)), {**_system_graphs(FLOAT64), "n_consts": 1}, ShapeError,
+             "the graph takes (f64[3], f64[3,2]), got (f64[3], f64[3])"),
+        ],
         "cond": [
             ((_f(2, dtype=INT64), _f(2, 3), _f(2, 3), count), {"branches": branches}, ShapeError,
              "must be a scalar, got shape (2,)"),
@@ -345,6 +404,7 @@ _TABLE: dict[str, tuple[Any, Any]] = {
     "cond": (_cond, _cond_reference),
     "scan": (_scan, _scan_reference),
     "while_loop": (_while, _while_reference),
+    "linear_solve": (_system, _system_reference),
     "pure_callback": (_callback, _callback_reference),
     "debug_callback": (_for_effect, lambda x, callback: ()),
 }

@@ -11,12 +11,22 @@ import functorch_lite.ops as ops
 from functorch_lite.core.dtypes import is_float, is_inexact
 from functorch_lite.core.op import NOT_DIFFERENTIABLE, REGISTRY, Op, Whole
 from functorch_lite.ops.families import define, elementwise
-from functorch_lite.transforms import call, callbacks, cond, custom, remat, scan, while_loop
+from functorch_lite.transforms import (
+    call,
+    callbacks,
+    cond,
+    custom,
+    linear_solve,
+    remat,
+    scan,
+    while_loop,
+)
 from tests.registry import cases
 
 HOMES = {
     "call": call, "cond": cond, "scan": scan, "while_loop": while_loop, "checkpoint": remat,
     "custom_call": custom, "pure_callback": callbacks, "debug_callback": callbacks,
+    "linear_solve": linear_solve,
 }  # fmt: skip
 TAKES_ANYTHING = {
     "cast", "stop_gradient", "optimization_barrier", "axis_index", "call", "checkpoint",
