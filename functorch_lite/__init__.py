@@ -13,6 +13,8 @@ from functorch_lite import (
     data,
     debug,
     errors,
+    flatten_util,
+    image,
     lax,
     nn,
     numpy,
@@ -30,23 +32,48 @@ from functorch_lite.core.graph import Graph
 from functorch_lite.core.tree import register_dataclass
 from functorch_lite.driver import clear_caches, disable_jit, eval_shape, jit, make_graph
 from functorch_lite.driver import make_graph as make_jaxpr
+from functorch_lite.driver.config import (
+    config,
+    default_matmul_precision,
+    enable_x64,
+    numpy_dtype_promotion,
+)
+from functorch_lite.driver.environment import (
+    default_backend,
+    default_device,
+    device_count,
+    devices,
+    effects_barrier,
+    live_arrays,
+    local_device_count,
+    local_devices,
+    print_environment_info,
+    process_count,
+    process_index,
+    process_indices,
+    typeof,
+)
 from functorch_lite.driver.threads import get_num_threads, set_num_threads
+from functorch_lite.driver.two_passes import fwd_and_bwd
+from functorch_lite.random.reuse import debug_key_reuse
 from functorch_lite.transforms.callbacks import pure_callback
 from functorch_lite.transforms.closure import closure_convert
+from functorch_lite.transforms.compile_time import ensure_compile_time_eval
+from functorch_lite.transforms.custom_gradient import custom_gradient
 from functorch_lite.transforms.custom_jvp import custom_jvp
 from functorch_lite.transforms.custom_vjp import custom_vjp
-from functorch_lite.transforms.debug import debug_nans
+from functorch_lite.transforms.debug import debug_infs, debug_nans
 from functorch_lite.transforms.grad import grad, value_and_grad, vjp
 from functorch_lite.transforms.jacobian import hessian, jacfwd, jacrev
 from functorch_lite.transforms.jacobian import jacrev as jacobian
 from functorch_lite.transforms.jvp import jvp, linear_transpose, linearize
+from functorch_lite.transforms.naming import named_call, named_scope
 from functorch_lite.transforms.remat import checkpoint, remat
 from functorch_lite.transforms.vmap import vmap
 from functorch_lite.values import (
     block_until_ready,
     device_get,
     device_put,
-    devices,
     stop_gradient,
 )
 
@@ -63,21 +90,35 @@ __all__ = [
     "checkpoint_policies",
     "clear_caches",
     "closure_convert",
+    "config",
+    "custom_gradient",
     "custom_jvp",
     "custom_vjp",
     "data",
     "debug",
+    "debug_infs",
+    "debug_key_reuse",
     "debug_nans",
+    "default_backend",
+    "default_device",
+    "default_matmul_precision",
+    "device_count",
     "device_get",
     "device_put",
     "devices",
     "disable_jit",
+    "effects_barrier",
+    "enable_x64",
+    "ensure_compile_time_eval",
     "errors",
     "eval_shape",
+    "flatten_util",
     "float0",
+    "fwd_and_bwd",
     "get_num_threads",
     "grad",
     "hessian",
+    "image",
     "jacfwd",
     "jacobian",
     "jacrev",
@@ -86,11 +127,21 @@ __all__ = [
     "lax",
     "linear_transpose",
     "linearize",
+    "live_arrays",
+    "local_device_count",
+    "local_devices",
     "make_graph",
     "make_jaxpr",
+    "named_call",
+    "named_scope",
     "nn",
     "numpy",
+    "numpy_dtype_promotion",
     "optim",
+    "print_environment_info",
+    "process_count",
+    "process_index",
+    "process_indices",
     "pure_callback",
     "random",
     "register_dataclass",
@@ -100,6 +151,7 @@ __all__ = [
     "training",
     "tree",
     "tree_util",
+    "typeof",
     "value_and_grad",
     "vjp",
     "vmap",

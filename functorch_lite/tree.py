@@ -22,12 +22,16 @@ from functorch_lite.core.tree import (
     transpose,
     unflatten,
 )
+from functorch_lite.core.tree_keys import entry_of
+from functorch_lite.core.tree_levels import broadcast, reduce_associative, static
 
 __all__ = [
     "Partial",
     "PyTreeDef",
     "all",
     "all_leaves",
+    "broadcast",
+    "entry_of",
     "flatten",
     "flatten_with_path",
     "leaves",
@@ -36,9 +40,11 @@ __all__ = [
     "map_with_path",
     "path_str",
     "reduce",
+    "reduce_associative",
     "register_dataclass",
     "register_pytree_node",
     "register_pytree_node_class",
+    "static",
     "structure",
     "transpose",
     "unflatten",

@@ -24,7 +24,7 @@ LAYERS = {
     "driver": 7,
     "numpy": 8, "lax": 8, "random": 8, "scipy": 8, "testing": 8,
     "tree": 8, "tree_util": 8, "values": 8, "debug": 8,
-    "checkpoint_policies": 8,
+    "checkpoint_policies": 8, "flatten_util": 8, "image": 8,
     "nn": 9, "optim": 9, "data": 9, "training": 9,
     "torch": 10,
 }  # fmt: skip

@@ -35,6 +35,21 @@ class Device:
         """``cpu`` or ``cuda:N``."""
         return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
+    @property
+    def platform(self) -> str:
+        """``cpu`` or ``gpu``."""
+        return "cpu" if self.kind == "cpu" else "gpu"
+
+    @property
+    def id(self) -> int:
+        """Number among the devices of its kind."""
+        return self.index
+
+    @property
+    def process_index(self) -> int:
+        """Number of the process that it belongs to: there is one."""
+        return 0
+
     def __str__(self) -> str:
         return self.name
 

@@ -13,12 +13,14 @@ weak: they take the dtype of the array beside them and only raise its kind (``in
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import lru_cache, reduce
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from functorch_lite.core.trace import state
 from functorch_lite.errors import DtypeError
 
 __all__ = [
@@ -287,6 +289,8 @@ def weak_result_type(*args: Any) -> tuple[DType, bool]:
     >>> weak_result_type(1, 2.0), weak_result_type(np.dtype("float16"), 2.0)
     ((dtype('float64'), True), (dtype('float16'), False))
     """
+    if state.strict:
+        _check_strict(args)
     inexact = integer = (
         None  # joined apart: beside a float, two integer types do not meet in float64
     )
@@ -312,6 +316,35 @@ def weak_result_type(*args: Any) -> tuple[DType, bool]:
         return _WEAK_WIDE[rank], True
     kept = _RANK[weak_dtype.kind] >= rank
     return (weak_dtype if kept else _TABLE[weak_dtype, _WEAK_WIDE[rank]]), True
+
+
+def _check_strict(args: tuple[Any, ...]) -> None:
+    """Raise where joining dtypes would change one, or a Python number the kind of one."""
+    strong: dict[DType, None] = {}
+    rank, number = -1, ""
+    for arg in args:
+        if isinstance(arg, SCALAR_TYPES):
+            found, weak = _scalar_rank(arg), True
+        else:
+            dtype, weak = _dtype_of(arg)
+            found = _RANK[dtype.kind]
+        if not weak:
+            strong[dtype] = None
+        elif found > rank:
+            rank, number = found, f"a Python {('bool', 'int', 'float', 'complex')[found]}"
+    widens = bool(strong) and rank > _RANK[next(iter(strong)).kind]
+    if len(strong) > 1 or widens:
+        met = [dtype.name for dtype in strong] + [number] * widens
+        raise DtypeError(
+            f"numpy_dtype_promotion('strict'): expected operands of one dtype; got "
+            f"{' and '.join(met)}. Remedy: convert one of them, e.g. "
+            f"x.astype({_join_all(strong, rank).name!r})."
+        )
+
+
+def _join_all(strong: Iterable[DType], rank: int) -> DType:
+    joined = reduce(lambda a, b: _TABLE[a, b], strong)
+    return joined if rank < 0 else weak_join(joined, rank)
 
 
 def lowest(dtype: DType) -> Any:

@@ -447,4 +447,5 @@ def _short_source(eqn: Eqn) -> str:
     if eqn.source is None:
         return ""
     pulled = f", backward of {eqn.source[3]}" if len(eqn.source) > 3 else ""
-    return f"  {os.path.basename(eqn.source[0])}:{eqn.source[1]}{pulled}"
+    scoped = f" ({eqn.source[2]})" if "/" in eqn.source[2] else ""
+    return f"  {os.path.basename(eqn.source[0])}:{eqn.source[1]}{scoped}{pulled}"

@@ -38,8 +38,10 @@ class State(threading.local):
         backward: the node whose rule a pullback is running, so that diagnostics can name it.
         source: the line that ops are ascribed to, ``(file, line, function)``, and as a fourth
             entry the op whose reverse rule runs, if one does; None for the line that calls.
+        scope: the names of the ``named_scope`` blocks around the code, each with a slash behind.
         debug: how many ``debug_nans`` blocks surround the code.
         disable_jit: true inside ``disable_jit()``.
+        strict: true where dtypes may not differ, inside ``numpy_dtype_promotion("strict")``.
         backend: what makes programs of graphs here, ``None`` for the default.
     """
 
@@ -47,8 +49,10 @@ class State(threading.local):
     device: Any = None
     backward: Any = None
     source: Source | None = None
+    scope: str = ""
     debug: int = 0
     disable_jit: bool = False
+    strict: bool = False
     backend: str | None = None
     run: Callable[..., Any]
 
@@ -166,7 +170,11 @@ def source_here() -> Source | None:
     if state.source is not None:
         return state.source
     frame = user_frame(2)
-    return frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    return frame and (
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        state.scope + frame.f_code.co_name,
+    )
 
 
 def location_of(source: Source | None) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import optree
 
 from functorch_lite.core.static import Static
+from functorch_lite.core.tree_keys import KeyPath, key_of, keystr
 from functorch_lite.errors import TreeError
 
 __all__ = [
@@ -190,17 +191,26 @@ def is_leaf(x: Any) -> bool:
     return bool(structure(x) == _LEAF)
 
 
-def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[Any, Any]], PyTreeDef]:
-    """Pairs of (path, leaf), and the structure; a path is a tuple of keys, indices and names."""
-    paths, found, treedef = optree.tree_flatten_with_path(tree, is_leaf, namespace=NAMESPACE)
+def flatten_with_path(
+    tree: Any, is_leaf: IsLeaf = None
+) -> tuple[list[tuple[KeyPath, Any]], PyTreeDef]:
+    """Pairs of (path, leaf), and the structure; a path is a tuple of key objects.
+
+    >>> flatten_with_path({"a": [5]})[0]
+    [((DictKey(key='a'), SequenceKey(idx=0)), 5)]
+    """
+    accessors, found, treedef = optree.tree_flatten_with_accessor(
+        tree, is_leaf, namespace=NAMESPACE
+    )
+    paths = [tuple([key_of(step) for step in accessor]) for accessor in accessors]
     return list(zip(paths, found, strict=True)), treedef
 
 
-def leaves_with_path(tree: Any, is_leaf: IsLeaf = None) -> list[tuple[Any, Any]]:
+def leaves_with_path(tree: Any, is_leaf: IsLeaf = None) -> list[tuple[KeyPath, Any]]:
     """Pairs of (path, leaf).
 
-    >>> leaves_with_path({"a": [5]})
-    [(('a', 0), 5)]
+    >>> [(path_str(path), leaf) for path, leaf in leaves_with_path({"a": [5]})]
+    [("['a'][0]", 5)]
     """
     return flatten_with_path(tree, is_leaf)[0]
 
@@ -219,8 +229,12 @@ def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf 
 
 
 def path_str(path: Iterable[Any]) -> str:
-    """A path as Python would index it: ``['layers'][0]``."""
-    return "".join(f"[{key!r}]" for key in path)
+    """A path as Python would index it: ``['layers'][0]``.
+
+    Args:
+        path: key objects; strings, numbers and tuples of them stand for keys of a dict.
+    """
+    return keystr(path)
 
 
 def leaf_names(tree: Any, name: str, is_leaf: IsLeaf = None) -> list[str]:

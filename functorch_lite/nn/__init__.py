@@ -88,6 +88,7 @@ from functorch_lite.nn.conv_layers import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from functorch_lite.nn.dot_product_attention import dot_product_attention
 from functorch_lite.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -216,6 +217,7 @@ from functorch_lite.nn.recurrent_cells import (
 )
 from functorch_lite.nn.residual import Identity, residual
 from functorch_lite.nn.rnn import RNN, rnn
+from functorch_lite.nn.scaled_matmul import scaled_matmul
 from functorch_lite.nn.segments import segment_max, segment_min, segment_prod, segment_sum
 from functorch_lite.nn.softmax import (
     log_softmax,
@@ -367,6 +369,7 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
+    "dot_product_attention",
     "dropout",
     "dropout1d",
     "dropout2d",
@@ -449,6 +452,7 @@ __all__ = [
     "rnn_cell",
     "rrelu",
     "scaled_dot_product_attention",
+    "scaled_matmul",
     "segment_max",
     "segment_min",
     "segment_prod",

@@ -457,6 +457,7 @@ from functorch_lite.numpy.text import (
     fromstring,
     iterable,
 )
+from functorch_lite.numpy.ufuncs import frompyfunc, ufunc
 
 bool = bool_
 e, pi, inf, nan = _math.e, _math.pi, _math.inf, _math.nan
@@ -485,12 +486,12 @@ __all__ = [
     "eye", "fabs", "fft", "fill_diagonal", "finfo", "fix", "flatnonzero", "flexible", "flip",
     "fliplr", "flipud", "float16", "float32", "float64", "float_", "float_power", "floating",
     "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp", "from_dlpack", "frombuffer",
-    "fromfile", "fromfunction", "fromiter", "fromstring", "full", "full_like", "gcd", "generic",
-    "geomspace", "get_printoptions", "gradient", "greater", "greater_equal", "half", "hamming",
-    "hanning", "heaviside", "histogram", "histogram2d", "histogram_bin_edges", "histogramdd",
-    "hsplit", "hstack", "hypot", "i0", "identity", "iinfo", "imag", "index_exp", "indices",
-    "inexact", "inf", "inner", "insert", "int16", "int32", "int64", "int8", "int_", "integer",
-    "interp", "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype",
+    "fromfile", "fromfunction", "fromiter", "frompyfunc", "fromstring", "full", "full_like", "gcd",
+    "generic", "geomspace", "get_printoptions", "gradient", "greater", "greater_equal", "half",
+    "hamming", "hanning", "heaviside", "histogram", "histogram2d", "histogram_bin_edges",
+    "histogramdd", "hsplit", "hstack", "hypot", "i0", "identity", "iinfo", "imag", "index_exp",
+    "indices", "inexact", "inf", "inner", "insert", "int16", "int32", "int64", "int8", "int_",
+    "integer", "interp", "intersect1d", "invert", "isclose", "iscomplex", "iscomplexobj", "isdtype",
     "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar",
     "issubdtype", "iterable", "ix_", "kaiser", "kron", "lcm", "ldexp", "left_shift", "less",
     "less_equal", "lexsort", "linalg", "linspace", "load", "log", "log10", "log1p", "log2",
@@ -511,9 +512,9 @@ __all__ = [
     "sort_complex", "spacing", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",
     "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace",
     "transpose", "trapezoid", "tri", "tril", "tril_indices", "tril_indices_from", "trim_zeros",
-    "triu", "triu_indices", "triu_indices_from", "true_divide", "trunc", "uint", "uint16", "uint32",
-    "uint64", "uint8", "union1d", "unique", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values", "unpackbits", "unravel_index", "unsignedinteger", "unstack", "unwrap",
-    "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where", "zeros",
-    "zeros_like",
+    "triu", "triu_indices", "triu_indices_from", "true_divide", "trunc", "ufunc", "uint", "uint16",
+    "uint32", "uint64", "uint8", "union1d", "unique", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values", "unpackbits", "unravel_index", "unsignedinteger", "unstack",
+    "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vectorize", "vsplit", "vstack", "where",
+    "zeros", "zeros_like",
 ]  # fmt: skip

@@ -169,13 +169,20 @@ _ABSTRACT = frozenset(
 )
 
 
+def _of_value(x: Any) -> Any:
+    """The dtype of an array or number; dtypes as they are."""
+    if isinstance(x, (Array, np.ndarray, np.generic)):
+        return x.dtype
+    return _core.scalar_dtype(x) if isinstance(x, _core.SCALAR_TYPES) else x
+
+
 def finfo(dtype: Any) -> Any:
     """Limits of a floating-point dtype (of the real one inside a complex dtype).
 
     >>> finfo("float32").bits, float(finfo("bfloat16").eps)
     (32, 0.0078125)
     """
-    found = canonical(dtype.dtype if isinstance(dtype, Array) else dtype)
+    found = canonical(_of_value(dtype))
     if not _core.is_inexact(found):
         raise DtypeError(f"finfo: {found.name} is no floating-point dtype. Remedy: iinfo.")
     return ml_dtypes.finfo(found) if found is _core.bfloat16 else np.finfo(found)
@@ -187,7 +194,7 @@ def iinfo(dtype: Any) -> Any:
     >>> iinfo("int8").max
     127
     """
-    found = canonical(dtype.dtype if isinstance(dtype, Array) else dtype)
+    found = canonical(_of_value(dtype))
     if not is_integer(found):
         raise DtypeError(f"iinfo: {found.name} is no integer dtype. Remedy: finfo.")
     return np.iinfo(found)

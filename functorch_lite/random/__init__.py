@@ -46,7 +46,17 @@ from functorch_lite.random.inverse import (
     triangular,
     weibull_min,
 )
-from functorch_lite.random.keys import PRNGKey, clone, fold_in, key, key_data, split, wrap_key_data
+from functorch_lite.random.keys import (
+    PRNGKey,
+    clone,
+    fold_in,
+    key,
+    key_data,
+    key_dtype,
+    key_impl,
+    split,
+    wrap_key_data,
+)
 from functorch_lite.random.like import like
 from functorch_lite.random.matrices import multivariate_normal, orthogonal
 from functorch_lite.random.normal import normal, truncated_normal
@@ -79,6 +89,8 @@ __all__ = [
     "gumbel",
     "key",
     "key_data",
+    "key_dtype",
+    "key_impl",
     "laplace",
     "like",
     "loggamma",

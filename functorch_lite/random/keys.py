@@ -5,15 +5,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.core.array import Array
 from functorch_lite.core.aval import describe
-from functorch_lite.core.dtypes import is_integer
+from functorch_lite.core.dtypes import is_integer, uint32
 from functorch_lite.errors import DtypeError, IndexRangeError, ShapeError, TransformError
 from functorch_lite.random.reuse import forget, watch
 
-__all__ = ["PRNGKey", "clone", "fold_in", "key", "key_data", "split", "wrap_key_data"]
+__all__ = [
+    "PRNGKey",
+    "clone",
+    "fold_in",
+    "key",
+    "key_data",
+    "key_dtype",
+    "key_impl",
+    "split",
+    "wrap_key_data",
+]
 
 _WORD = 2**32
 
@@ -161,6 +173,42 @@ def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> Array:
     """
     _check_impl("random.wrap_key_data", impl)
     return _as_keys("random.wrap_key_data", key_bits_array)
+
+
+def key_impl(keys: Any) -> str:
+    """The name of the generator that keys belong to: there is one.
+
+    Args:
+        keys: u32[..., 2].
+
+    Raises:
+        DtypeError, ShapeError: ``keys`` are not keys.
+
+    >>> key_impl(key(7))
+    'threefry2x32'
+
+    Source: ``jax.random.key_impl``.
+    """
+    _as_keys("random.key_impl", keys)
+    return "threefry2x32"
+
+
+def key_dtype(impl_spec: str | None = None) -> np.dtype[Any]:
+    """The dtype of arrays of keys; a key is two numbers of it.
+
+    Args:
+        impl_spec: the name of the generator: "threefry2x32", the only one.
+
+    Raises:
+        TransformError: another generator.
+
+    >>> key(7).dtype == key_dtype()
+    True
+
+    Source: ``jax.random.key_dtype``.
+    """
+    _check_impl("random.key_dtype", impl_spec)
+    return uint32
 
 
 def clone(key: Array) -> Array:

@@ -1,5 +1,5 @@
-"""jax.scipy's modules: ``functorch_lite.scipy.linalg`` and ``functorch_lite.scipy.special``."""
+"""jax.scipy's modules: ``functorch_lite.scipy.linalg``, ``.special`` and ``.stats``."""
 
-from functorch_lite.scipy import linalg, special
+from functorch_lite.scipy import linalg, special, stats
 
-__all__ = ["linalg", "special"]
+__all__ = ["linalg", "special", "stats"]

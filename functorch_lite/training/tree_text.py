@@ -36,7 +36,7 @@ def one_level(node: Any) -> tuple[list[tuple[Any, Any]], Any] | None:
         return None
     entries = getattr(node, "_fields", None) if isinstance(node, tuple) else None
     if entries is None:
-        entries = [path[0] for path, _ in pairs]
+        entries = [tree.entry_of(path[0]) for path, _ in pairs]
     return [(entry, child) for entry, (_, child) in zip(entries, pairs, strict=True)], structure
 
 

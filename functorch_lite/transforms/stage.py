@@ -125,7 +125,11 @@ class StageTrace(Trace):
             frame: FrameType | None = _getframe(2)
             while frame is not None and frame.f_code.co_filename.startswith(PACKAGE_DIR):
                 frame = frame.f_back
-            source = frame and (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+            source = frame and (
+                frame.f_code.co_filename,
+                frame.f_lineno,
+                state.scope + frame.f_code.co_name,
+            )
         eqn = _new(Eqn)
         eqn.op = op
         eqn.inputs = tuple(inputs)

@@ -111,11 +111,13 @@ def test_transpose():
 
 def test_paths():
     value = {"layers": [Layer(1), Point(2, Box(3))]}
-    assert [path for path, _ in tree.leaves_with_path(value)] == [
+    paths = [path for path, _ in tree.leaves_with_path(value)]
+    assert [tuple(map(tree.entry_of, path)) for path in paths] == [
         ("layers", 0, "weight"),
-        ("layers", 1, 0),
-        ("layers", 1, 1, 0),
+        ("layers", 1, "x"),
+        ("layers", 1, "y", 0),
     ]
+    assert tree.path_str(paths[0]) == "['layers'][0].weight"
     assert core_tree.leaf_names(value, "p")[:2] == ["p['layers'][0].weight", "p['layers'][1].x"]
     assert tree.map_with_path(lambda path, x, y: (tree.path_str(path), x + y), [1], [2]) == [
         ("[0]", 3)

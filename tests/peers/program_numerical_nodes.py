@@ -23,8 +23,28 @@ def _definite(B: Any, x: Any) -> Any:
     return (a + B.np.swapaxes(a, -1, -2)) / 2
 
 
-# Without what has no unique sign (vectors), and exponentials: their forward rule is the exponential
-# of a larger matrix, which linear_transpose does not know to be linear.
+def _logarithm(B: Any, x: Any) -> Any:
+    w, v = B.np.linalg.eigh(_definite(B, x))
+    return (v * B.np.log(w)[..., None, :]) @ B.np.swapaxes(v, -1, -2)
+
+
+def _lowest(B: Any, x: Any) -> Any:
+    """The projector on the first eigenvector, which does not depend on the sign of that."""
+    v = B.np.linalg.eigh(_definite(B, x))[1][..., :1]
+    return v @ B.np.swapaxes(v, -1, -2)
+
+
+def _polar(B: Any, x: Any) -> Any:
+    u, _, v = B.np.linalg.svd(_apart(B, x), full_matrices=False)
+    return u @ v
+
+
+def _orthogonal(B: Any, x: Any) -> Any:
+    q, r = B.np.linalg.qr(_apart(B, x))
+    return q * B.np.sign(B.np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+
+
+# Vectors only in what does not depend on their signs.
 MATRIX: dict[str, Any] = {
     "cholesky": lambda B, x: B.np.linalg.cholesky(_definite(B, x)),
     "eigh": lambda B, x: B.np.linalg.eigh(_definite(B, x))[0],
@@ -34,6 +54,11 @@ MATRIX: dict[str, Any] = {
     "qr": lambda B, x: B.np.abs(B.np.linalg.qr(_apart(B, x))[1]),
     "svdvals": lambda B, x: B.np.linalg.svd(_apart(B, x), compute_uv=False),
     "lu": lambda B, x: B.lax.linalg.lu(_apart(B, x))[0],
+    "expm": lambda B, x: B.scipy.linalg.expm(B.np.tanh(x) / 2),
+    "logarithm": _logarithm,
+    "lowest": _lowest,
+    "polar": _polar,
+    "orthogonal": _orthogonal,
 }
 NUMBER: dict[str, Any] = {
     "det": lambda B, x: B.np.linalg.det(_apart(B, x)),

@@ -40,7 +40,8 @@ FEWEST_USES = 8
 # Ops that no program contains, and why.
 _NAMED = ("psum", "all_gather", "all_to_all", "ppermute", "axis_index")
 _MATRICES = (
-    "cofactor", "column_order", "eig", "expm", "hessenberg", "polar", "schur", "sqrtm", "sylvester",
+    "cofactor", "column_order", "eig", "expm_along", "hessenberg", "lu_order", "pinv_svdvals",
+    "polar", "schur", "sqrtm", "sylvester",
 )  # fmt: skip
 _SPECIAL = (
     "airy_ai", "airy_ai_prime", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "beta",
@@ -56,6 +57,8 @@ LEFT_OUT: dict[str, str] = {
     **dict.fromkeys(_MATRICES, "compared with JAX in tests/linalg, where JAX has it"),
     **dict.fromkeys(_SPECIAL, "compared with JAX or SciPy in tests/scipy"),
     "gcd": "compared with JAX in tests/numpy/test_more_against_jax.py",
+    **dict.fromkeys(("linear_solve", "tridiagonal", "tridiagonal_solve"), "compared with JAX in "
+                    "tests/lax"),
 }  # fmt: skip
 
 tally: Counter[str] = Counter()
