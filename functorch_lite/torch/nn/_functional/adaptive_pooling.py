@@ -27,6 +27,8 @@ def _outs(input: Any, output_size: Any, count: int, name: str) -> tuple[int, ...
     shape = input._np.shape
     if isinstance(output_size, (tuple, list)):
         given = tuple(output_size)
+        if len(shape) <= len(given):
+            raise ValueError(f"Input dimension should be at least {len(given) + 1}")
         if len(given) == 1:
             given = given * count
         if len(given) != count:

@@ -80,11 +80,17 @@ def _line(n: int, corners: bool, dtype: Any) -> Any:
     return (ends if corners else ends * (n - 1) / n).astype(dtype)
 
 
+_WIDE = {(char, mode): "float32" for char in HALF_CHARS for mode in ("bilinear", "nearest")}
+_WIDE |= {(char, "bicubic"): "float64" for char in ("f", *HALF_CHARS)}
+
+
 def _sampled(x: Array, grid: Array, **params: Any) -> Array:
-    """Half precision in single precision, rounded once."""
-    if x.dtype.char not in HALF_CHARS:
+    """Half precision in single precision, rounded once; and so single in double precision, where
+    the weights' slopes are differences that cancel."""
+    wide = _WIDE.get((x.dtype.char, params["mode"]))
+    if wide is None:
         return sampled(x, grid, **params)
-    return sampled(x.astype(np.float32), grid.astype(np.float32), **params).astype(x.dtype)
+    return sampled(x.astype(wide), grid.astype(wide), **params).astype(x.dtype)
 
 
 GRIDS = {n: Composite(f"GridSampler{n}DBackward0", _sampled) for n in (2, 3)}

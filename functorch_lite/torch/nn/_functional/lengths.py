@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.public import put_out
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch.nn._functional.normalization import check_layer
 from functorch_lite.torch.nn._functional.padding import pad
@@ -54,7 +55,10 @@ def normalize(
     Source: ``torch.nn.functional.normalize``.
     """
     made = input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
-    return made if out is None else out.copy_(made)
+    if out is not None:
+        put_out(out, made)
+        return out
+    return made
 
 
 def local_response_norm(

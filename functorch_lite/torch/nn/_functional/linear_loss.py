@@ -8,8 +8,7 @@ from typing import Any
 from functorch_lite.torch._core.dtypes import bfloat16, float16, float32
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch.nn._functional.class_losses import cross_entropy
-from functorch_lite.torch.nn._functional.linear import linear
+from functorch_lite.torch.nn._functional.published import cross_entropy, linear
 from functorch_lite.torch.nn._functional.reduction import check_reduction
 from functorch_lite.torch.utils.checkpoint import checkpoint
 

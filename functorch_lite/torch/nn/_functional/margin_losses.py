@@ -270,7 +270,12 @@ def multilabel_margin_loss(
     if not input._np.ndim and not target._np.ndim:
         input, target = input.unsqueeze(0), target.unsqueeze(0)
     x, t = input._np, target._np
-    if x.ndim not in (1, 2) or t.shape != x.shape:
+    if x.ndim not in (1, 2) or not x.shape[-1]:
+        raise RuntimeError(
+            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+            f"{list(x.shape)}"
+        )
+    if t.shape != x.shape:
         raise RuntimeError(f"inconsistent target size: {list(t.shape)} for input of size: "
                            f"{list(x.shape)}")  # fmt: skip
     rows = x.reshape(-1, x.shape[-1])

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.torch._core.tensor import make
+from functorch_lite.torch._ops.added_products import baddbmm
 from functorch_lite.torch._ops.joining import cat
-from functorch_lite.torch.nn._functional.attention import scaled_dot_product_attention
 from functorch_lite.torch.nn._functional.dropping import dropout
-from functorch_lite.torch.nn._functional.linear import linear
 from functorch_lite.torch.nn._functional.padding import pad
+from functorch_lite.torch.nn._functional.published import linear, scaled_dot_product_attention
 
 __all__ = ["multi_head_attention_forward"]
 
@@ -38,13 +38,13 @@ def _projected(
     if parts is not None:
         return tuple(
             linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases, strict=True)
-        )  # type: ignore[return-value]
+        )
     if query is key and key is value:
         return tuple(linear(query, weight, bias).chunk(3, dim=-1))
     return tuple(
         linear(x, w, b)
         for x, w, b in zip((query, key, value), weight.split(size), biases, strict=True)
-    )  # type: ignore[return-value]
+    )
 
 
 def multi_head_attention_forward(
@@ -136,8 +136,8 @@ def multi_head_attention_forward(
         mask = padding if mask is None else mask + padding
     p = dropout_p if training else 0.0
     if need_weights:
-        scores = (q * math.sqrt(1.0 / head)) @ k.transpose(-2, -1)
-        weights = (scores if mask is None else scores + mask).softmax(-1)
+        q, k = q * math.sqrt(1.0 / head), k.transpose(-2, -1)
+        weights = (q @ k if mask is None else baddbmm(mask, q, k)).softmax(-1)
         weights = dropout(weights, p) if p > 0 else weights
         out = (weights @ v).transpose(0, 1).reshape(length * batch, size)
     else:

@@ -11,6 +11,7 @@ from functorch_lite.nn.padding import places
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.tensor import Tensor, make, zeros_for
+from functorch_lite.torch._ops.axes import rows
 
 __all__ = ["constant_pad", "pad"]
 
@@ -113,7 +114,7 @@ def _taken(input: Any, pads: Sequence[int], name: str, mode: str) -> Tensor:
         at = places(mode, n, low, high)
         data = np.take(data, at, d)
         index.append((d, at))
-    out = make(np.ascontiguousarray(data) if data is not x else x.copy())
+    out = make(rows(data) if data is not x else x.copy())
     if wants_grad((input,)) and x.dtype.kind in "fcV":
         attach(out, formula(name, (input,), _Gathered(x.shape, index)))
     return out

@@ -266,7 +266,7 @@ def _avg_pool(
 ) -> Tensor:  # fmt: skip
     x = input._np
     if x.ndim not in (count + 1, count + 2):
-        if x.ndim < count + 1:
+        if x.ndim < count + 1 and count == 2:
             raise IndexError(
                 f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], "
                 f"but got {-count - 1})"

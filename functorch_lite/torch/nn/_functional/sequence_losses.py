@@ -13,9 +13,10 @@ from functorch_lite.nn.losses_sequence import _losses as losses_of
 from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import wants_grad
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.index_write import refusal, saving
 from functorch_lite.torch._ops.mixing import where
+from functorch_lite.torch.nn._functional.alignments import log_totals
 from functorch_lite.torch.nn._functional.reduction import REDUCTIONS, check_reduction
 
 __all__ = ["ctc_loss", "ctc_loss_of"]
@@ -183,29 +184,48 @@ def _losses(
 ) -> Tensor:
     """f[batch]: the loss of each sequence."""
     given = (targets, inputs, lengths)
-    out = make(np.asarray(losses_of(wrap(log_probs._np), *map(wrap, given), blank=blank)._data))
-    if wants_grad((log_probs,)):
-        rule = _Rule(given, blank, zero_infinity)
+    recorded = wants_grad((log_probs,))
+    if is_symbol(log_probs._np):
+        found = losses_of(wrap(log_probs._np), *map(wrap, given), blank=blank)._data
+        slope = None
+    else:
+        total, shares = log_totals(log_probs._np, *given, blank, recorded)
+        found, slope = -total, shares
+    out = make(np.asarray(found))
+    if recorded:
+        rule = _Rule(given, blank, zero_infinity, found, slope)
         attach(out, keep("CtcLossBackward0", (log_probs,), (log_probs,), rule))
     return out
 
 
 class _Rule:
-    """The gradient by the scores in front of ``log_softmax``: distribution minus posterior."""
+    """The gradient by the scores in front of ``log_softmax``: distribution minus posterior.
 
-    __slots__ = ("blank", "given", "zero_infinity")
+    Attributes:
+        losses, shares: what ``log_totals`` found; ``shares`` is None for symbols.
+    """
 
-    def __init__(self, given: Any, blank: int, zero_infinity: bool) -> None:
+    __slots__ = ("blank", "given", "losses", "shares", "zero_infinity")
+
+    def __init__(
+        self, given: Any, blank: int, zero_infinity: bool, losses: Any, shares: Any
+    ) -> None:
         self.given, self.blank, self.zero_infinity = given, blank, zero_infinity
+        self.losses, self.shares = losses, shares
 
     def __call__(self, g: Any, log_probs: Any) -> Tensor:
         logs, weights = log_probs._np, g._np[:, None]
-        given = [wrap(a) for a in self.given]
-        (losses,), pull, *_ = vjp(lambda x: (losses_of(x, *given, blank=self.blank),), wrap(logs))
-        posterior = pull((wrap(np.ones_like(g._np)),))[0]._data
-        impossible = np.isinf(losses._data)[:, None]
+        losses, shares = self.losses, self.shares
+        if shares is None:
+            given = [wrap(a) for a in self.given]
+            (again,), pull, *_ = vjp(
+                lambda x: (losses_of(x, *given, blank=self.blank),), wrap(logs)
+            )
+            losses = again._data
+            shares = -pull((wrap(np.ones_like(g._np)),))[0]._data
+        impossible = np.isinf(losses)[:, None]
         with np.errstate(all="ignore"):
-            found = (np.exp(logs) + posterior) * weights
+            found = (np.exp(logs) - shares) * weights
         # PyTorch's difference of infinities.
         found[np.broadcast_to(impossible, logs.shape) | np.isneginf(logs)] = np.nan
         steps = np.arange(len(logs))[:, None, None] < self.given[1][:, None]
