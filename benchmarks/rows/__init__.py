@@ -21,6 +21,7 @@ from benchmarks.rows import (
     scaling,
     shim,
     shim_data,
+    shim_func,
     shim_networks,
 )
 
@@ -38,6 +39,7 @@ ROWS: tuple[Row, ...] = (
     *shim.ROWS,
     *shim_networks.ROWS,
     *shim_data.ROWS,
+    *shim_func.ROWS,
     *process.ROWS,
 )
 

@@ -13,6 +13,7 @@ from functorch_lite.torch._compile.entry import Entry, NotAsAssumed
 from functorch_lite.torch._compile.guards import Call, State, Unguarded, put_back, settings
 from functorch_lite.torch._compile.impure import Streams, Watch
 from functorch_lite.torch._compile.recording import Recording
+from functorch_lite.torch._core.autocast import Kept, paused
 from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.public import overrides
@@ -158,14 +159,15 @@ class Compiled:
     def _record(self, call: Call, args: Any, kwargs: Any) -> tuple[Entry | None, str | None]:
         """The program of a kind of call, or why there is none."""
         recording = Recording(self.name, {id(t): i for i, t in enumerate(call.tensors)})
-        streams, set_before = Streams(), settings()
+        streams, set_before, autocast = Streams(), settings(), Kept()
         entry = None
         broken: list[GraphBreak] = []
         try:
             with recording:
                 with Watch(broken.append, recording.in_library):
                     out = self.f(*args, **kwargs)
-                entry = Entry(recording, out, call.tensors)
+                with paused():  # backward passes run outside of it
+                    entry = Entry(recording, out, call.tensors)
             reason = None
         except GraphBreak as error:
             reason = str(error)
@@ -177,8 +179,9 @@ class Compiled:
             entry, reason = None, str(first)
         changed = put_back(call)
         if settings() != set_before:
-            mode.enabled, mode.inference, dtype = set_before
+            mode.enabled, mode.inference, dtype, _ = set_before
             default.set(dtype)
+            autocast.restore()
             changed.append("settings of torch")
         if changed and reason is None:
             entry, reason = None, f"the call changes {', '.join(changed)}"

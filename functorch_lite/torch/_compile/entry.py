@@ -15,6 +15,7 @@ from functorch_lite.torch._compile.program import Program
 from functorch_lite.torch._compile.recording import Draw, Recording
 from functorch_lite.torch._compile.symbol import symbol_of
 from functorch_lite.torch._core import engine
+from functorch_lite.torch._core.autocast import Kept
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, Saved, attach, edge_of, freed_error
 from functorch_lite.torch._core.op import fresh
@@ -138,7 +139,7 @@ class Entry:
             written = [given[s] for s in self._writes]
             before = [(t, t._np.copy(), version(t).count) for t in written]
             node = self._attach(operands, found, roots, before)
-            node.again = partial(call_again, self, call, streams, before)
+            node.again = partial(call_again, self, call, streams, before, Kept())
         for slot, new in zip(self._writes, found[len(roots) :], strict=False):
             t = given[slot]
             t._np[...] = new
@@ -209,13 +210,15 @@ def _owner(array: Any) -> int:
 
 
 def call_again(
-    entry: Entry, call: Call, streams: Sequence[Any], before: Sequence[tuple[Tensor, Any, int]]
-) -> list[Tensor]:
+    entry: Entry, call: Call, streams: Sequence[Any], before: Sequence[tuple[Tensor, Any, int]],
+    autocast: Kept,
+) -> list[Tensor]:  # fmt: skip
     """Run a call eagerly that has run compiled, for the graph that it leaves.
 
     Args:
         streams: generators and the states that the call began with.
         before: tensors that it wrote to, their values before, and how often those were written.
+        autocast: as it was.
 
     Returns:
         the results of the program that have gradients.
@@ -223,7 +226,9 @@ def call_again(
     Raises:
         RuntimeError: the state of the program is another one by now.
     """
-    if not call.holds():
+    with autocast:
+        holds = call.holds()
+    if not holds:
         raise RuntimeError(
             f"torch.compile: the second derivative of {call.state.name} needs the function to run "
             "again, but what it depends on has changed since (flags, attributes, closures or "
@@ -239,7 +244,8 @@ def call_again(
             # The graph counts the writes of this run alone: outside there are none.
             t._version_of = Version()
             t._np[...] = values
-        found = leaves_of(call.run())
+        with autocast:
+            found = leaves_of(call.run())
     finally:
         for stream, was in now:
             stream.set_state(was)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.autocast import casting
 from functorch_lite.torch._core.device import device
 from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.dtypes import dtype as DType
@@ -314,7 +315,7 @@ def _plain(x: Any) -> tuple[Any, ...]:
 
 def settings() -> tuple[Any, ...]:
     """What of the thread a program depends on."""
-    return mode.enabled, mode.inference, default.dtype
+    return mode.enabled, mode.inference, default.dtype, casting.key()
 
 
 def _kind_of(t: Tensor) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ from functorch_lite.torch._compile.symbol import (
     value_of,
 )
 from functorch_lite.torch._core.node import needs_grad
-from functorch_lite.torch._core.order import is_dense
+from functorch_lite.torch._core.order import dense_order
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._object.generator import default_generator
@@ -129,6 +129,7 @@ class Recording:
     """
 
     numpy_rules = NUMPY_RULES
+    symbols = Symbol
 
     def __init__(self, name: str, slots: dict[int, int]) -> None:
         self.name = name
@@ -264,7 +265,7 @@ class Recording:
                 self._convert(x)
 
     def _constant(self, array: Any) -> Symbol:
-        return fresh_symbol(self, self.trace_constant(array), _memory_order(array))
+        return fresh_symbol(self, self.trace_constant(array), dense_order(array))
 
     def trace_constant(self, array: Any) -> Any:
         """An array that is part of the graph."""
@@ -320,7 +321,7 @@ class Recording:
         var = self.trace.arg(make_aval(array.shape, array.dtype), f"t{slot}")
         self.inputs.append(slot)
         wanted = needs_grad(t)
-        symbol = fresh_symbol(self, var, _memory_order(array))
+        symbol = fresh_symbol(self, var, dense_order(array))
         symbol.storage.source = slot
         out = make(symbol)
         out._rg = wanted
@@ -390,10 +391,3 @@ def _reach(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> int:
     if not math.prod(shape):
         return itemsize
     return itemsize + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-
-
-def _memory_order(array: Any) -> Sequence[int] | None:
-    """Dimensions from the slowest to the fastest; None for their own order."""
-    if array.flags.c_contiguous or not is_dense(array):
-        return None
-    return sorted(range(array.ndim), key=lambda d: -array.strides[d])

@@ -7,6 +7,7 @@ ends the recording.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import numpy as np
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.core.array import wrap
+from functorch_lite.torch._compile.casts import cast
 from functorch_lite.torch._compile.storage import Storage, read, write
 from functorch_lite.torch._compile.ufuncs import REDUCTIONS, WRITES, core_function
 from functorch_lite.torch._core.order import iteration_order
@@ -25,9 +27,12 @@ from functorch_lite.torch._core.view import contiguous_strides
 if TYPE_CHECKING:
     from functorch_lite.torch._compile.recording import Recording
 
-__all__ = ["Symbol", "fresh_symbol", "laid", "symbol_of", "value_of"]
+__all__ = [
+    "Symbol", "fresh_symbol", "is_basic", "kind_of", "laid", "row_strides", "symbol_of", "value_of",
+]  # fmt: skip
 
 _new = object.__new__
+row_strides = functools.lru_cache(maxsize=4096)(contiguous_strides)
 
 
 class _Flags:
@@ -37,10 +42,10 @@ class _Flags:
     writeable = True
     owndata = True
 
-    def __init__(self, shape: Sequence[int], steps: Sequence[int]) -> None:
-        rows = contiguous_strides(shape)
+    def __init__(self, shape: tuple[int, ...], steps: tuple[int, ...]) -> None:
+        rows = row_strides(shape)
         self.c_contiguous = _alike(shape, steps, rows)
-        columns = contiguous_strides(tuple(shape)[::-1])[::-1]
+        columns = row_strides(shape[::-1])[::-1]
         self.f_contiguous = _alike(shape, steps, columns)
 
     @property
@@ -51,6 +56,19 @@ class _Flags:
 def _alike(shape: Sequence[int], a: Sequence[int], b: Sequence[int]) -> bool:
     """Whether strides say the same of a shape."""
     return 0 in shape or all(n == 1 or s == t for n, s, t in zip(shape, a, b, strict=True))
+
+
+_flags_of = functools.lru_cache(maxsize=4096)(_Flags)
+
+
+@functools.lru_cache(maxsize=1024)
+def _ghost(
+    shape: tuple[int, ...], steps: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[np.ndarray[Any, Any], int]:
+    """An array of a geometry without memory to go with it, and where it begins."""
+    strides = [s * dtype.itemsize for s in steps]
+    ghost = np.lib.stride_tricks.as_strided(np.empty(1, dtype), shape, strides)
+    return ghost, ghost.__array_interface__["data"][0]
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
@@ -67,6 +85,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     __slots__ = ("_read", "dtype", "guess", "offset", "recording", "shape", "steps", "storage")
     is_symbol = True
+    memory = Storage
     __array_priority__ = 2000
     __hash__ = object.__hash__
 
@@ -103,7 +122,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def flags(self) -> _Flags:
-        return _Flags(self.shape, self.steps)
+        return _flags_of(self.shape, self.steps)
 
     @property
     def base(self) -> None:
@@ -156,8 +175,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     def _seen(self, view: Callable[[Any], Any]) -> Symbol:
         """A view as NumPy makes it; geometry alone, as the array in its place has no memory."""
-        ghost = np.lib.stride_tricks.as_strided(np.empty(1, self.dtype), self.shape, self.strides)
-        start = ghost.__array_interface__["data"][0]
+        ghost, start = _ghost(self.shape, self.steps, self.dtype)
         made = view(ghost)
         item = self.itemsize
         # An empty view points nowhere in particular.
@@ -193,7 +211,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
             known = -math.prod(size)
             size = tuple([self.size // max(known, 1) if n == -1 else n for n in size])
         if self.flags.c_contiguous:
-            return self.strided(size, contiguous_strides(size), self.offset)
+            return self.strided(size, row_strides(size), self.offset)
         return fresh_symbol(self.recording, fnp.reshape(self.value, size))
 
     def ravel(self, order: str = "C") -> Symbol:
@@ -210,7 +228,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return self._made(lax.bitcast_convert_type(self.value, wanted))
 
     def __getitem__(self, key: Any) -> Symbol:
-        if _is_basic(key):
+        if is_basic(key):
             keys = key if isinstance(key, tuple) else (key,)
             # With an ellipsis the answer is a view even of one element: there are none to read.
             whole: Any = keys if Ellipsis in keys else (*keys, Ellipsis)
@@ -244,7 +262,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return value_of(array)
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        if not _is_basic(key):
+        if not is_basic(key):
             keys = key if isinstance(key, tuple) else (key,)
             if len(keys) == 1 and getattr(keys[0], "dtype", None) == np.bool_:
                 mask, given = keys[0], value_of(new, self.dtype)
@@ -289,12 +307,12 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return self if self.flags.c_contiguous else self._made(self.value)
 
     def astype(self, dtype: Any, order: str = "K", copy: bool = True, **_: Any) -> Symbol:
-        made = self._made(_cast(self.value, np.dtype(dtype)))
+        made = self._made(cast(self.value, np.dtype(dtype)))
         return laid(made, [self]) if order == "K" else made
 
     # ------------------------------------------------------------------------------- reductions
     def _reduce(self, name: str, axis: Any, keepdims: bool, dtype: Any = None) -> Symbol:
-        value = self.value if dtype is None else _cast(self.value, np.dtype(dtype))
+        value = self.value if dtype is None else cast(self.value, np.dtype(dtype))
         out = self._made(REDUCTIONS[name](value, axis, keepdims))
         if out.dtype.kind == "b" and name == "logical_and":
             out.guess = True
@@ -311,7 +329,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     ) -> Symbol:
         kind = self.dtype.kind
         wanted = np.dtype(np.float64) if dtype is None and kind in "biu" else dtype or self.dtype
-        value = _cast(self.value, np.dtype(wanted))
+        value = cast(self.value, np.dtype(wanted))
         return self._made(fnp.mean(value, axis=axis, keepdims=keepdims))
 
     def max(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Symbol:
@@ -396,7 +414,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 def _symbol(
     recording: Recording, storage: Storage, shape: Any, steps: Any, offset: int, dtype: Any
 ) -> Symbol:
-    out = _new(Symbol)
+    out: Symbol = _new(recording.symbols)
     out.recording, out.storage, out.shape, out.steps = recording, storage, shape, steps
     out.offset, out.dtype, out._read, out.guess = offset, dtype, None, False
     return out
@@ -415,10 +433,11 @@ def fresh_symbol(recording: Recording, value: Any, order: Sequence[int] | None =
     """
     shape, dtype = tuple(value.shape), np.dtype(value.dtype)
     if order is None or list(order) == list(range(len(shape))):
-        out = _symbol(recording, Storage(value), shape, contiguous_strides(shape), 0, dtype)
+        memory = recording.symbols.memory(value)
+        out = _symbol(recording, memory, shape, row_strides(shape), 0, dtype)
         out._read = (0, value)
         return out
-    storage = Storage(fnp.transpose(value, tuple(order)))
+    storage = recording.symbols.memory(fnp.transpose(value, tuple(order)))
     steps, step = [0] * len(shape), 1
     for d in reversed(order):
         steps[d] = step
@@ -449,7 +468,7 @@ def laid(made: Symbol, operands: Sequence[Any]) -> Symbol:
     return fresh_symbol(made.recording, made.value, order[::-1])
 
 
-def _is_basic(key: Any) -> bool:
+def is_basic(key: Any) -> bool:
     """Whether an index is a view in NumPy."""
     for k in key if isinstance(key, tuple) else (key,):
         if not (k is None or k is Ellipsis or isinstance(k, (slice, int, np.integer))):
@@ -465,11 +484,7 @@ def value_of(x: Any, dtype: Any = None) -> Any:
         made = x.value
     else:
         made = wrap(np.array(x, dtype))
-    return made if dtype is None else _cast(made, np.dtype(dtype))
-
-
-def _cast(value: Any, dtype: np.dtype[Any]) -> Any:
-    return value if value.dtype == dtype else value.astype(dtype)
+    return made if dtype is None else cast(made, np.dtype(dtype))
 
 
 def _call(recording: Recording, ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -477,7 +492,7 @@ def _call(recording: Recording, ufunc: Any, inputs: Sequence[Any], kwargs: dict[
     f = core_function(ufunc)
     if f is None or kwargs.keys() - {"dtype", "casting"}:
         raise recording.unsupported(f"numpy.{ufunc.__name__} {', '.join(kwargs)}".rstrip())
-    kinds = [_kind_of(x) for x in inputs]
+    kinds = [kind_of(x) for x in inputs]
     settings: dict[str, Any] = {"casting": kwargs.get("casting", "same_kind")}
     if kwargs.get("dtype") is not None:
         settings["signature"] = (None,) * ufunc.nin + (np.dtype(kwargs["dtype"]),) * ufunc.nout
@@ -485,12 +500,12 @@ def _call(recording: Recording, ufunc: Any, inputs: Sequence[Any], kwargs: dict[
     found = f(*[value_of(x, d) for x, d in zip(inputs, dtypes, strict=False)])
     if ufunc.nout > 1:
         parts = zip(found, dtypes[ufunc.nin :], strict=True)
-        return tuple(fresh_symbol(recording, _cast(v, d)) for v, d in parts)
-    out = fresh_symbol(recording, _cast(found, dtypes[-1]))
+        return tuple(fresh_symbol(recording, cast(v, d)) for v, d in parts)
+    out = fresh_symbol(recording, cast(found, dtypes[-1]))
     return out if ufunc.signature is not None else laid(out, inputs)
 
 
-def _kind_of(x: Any) -> Any:
+def kind_of(x: Any) -> Any:
     """What the dtype of a ufunc depends on: a dtype, or the class of a Python number."""
     if isinstance(x, Symbol):
         return x.dtype

@@ -30,6 +30,9 @@ class _Mode(threading.local):
         packing: pairs of functions that pack and unpack what nodes save, the last one counts.
         unpackable: why there may be none, the last one counts.
         transforms: how many function transforms of ``torch.func`` surround the code.
+        forward: who sees operations that are not recorded, for their tangents; None outside of
+            forward mode.
+        pushing: whether a backward pass is half of one that computes tangents.
     """
 
     enabled = True
@@ -39,6 +42,8 @@ class _Mode(threading.local):
     packing: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = ()
     unpackable: tuple[str, ...] = ()
     transforms = 0
+    forward: Any = None
+    pushing = False
 
 
 mode = _Mode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_laid", "in_order", "is_dense", "iteration_order", "memory_order"]
+__all__ = ["as_laid", "dense_order", "in_order", "is_dense", "iteration_order", "memory_order"]
 
 _ndarray = np.ndarray
 
@@ -113,3 +113,10 @@ def memory_order(shape: Sequence[int], operands: Sequence[Sequence[int]]) -> lis
             elif found < 0:
                 break
     return order
+
+
+def dense_order(array: Any) -> Sequence[int] | None:
+    """Dimensions from the slowest to the fastest; None for their own order."""
+    if array.flags.c_contiguous or not is_dense(array):
+        return None
+    return sorted(range(array.ndim), key=lambda d: -array.strides[d])

@@ -130,7 +130,13 @@ def zeros_for(like: Any, shape: Any) -> Any:
 def make(data: Any) -> Tensor:
     """A tensor that owns ``data``, an array or a NumPy scalar."""
     t = _new(Tensor)
-    t._np = data if data.__class__ is np.ndarray or is_symbol(data) else np.asarray(data)
+    if data.__class__ is np.ndarray:
+        t._np = data
+    elif is_symbol(data):
+        # Unlike an array, it may begin anywhere in the memory that views of the tensor are of.
+        t._np, t._offset = data, data.offset
+    else:
+        t._np = np.asarray(data)
     if mode.inference:
         t._inference = True
     return t

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from functorch_lite import numpy as fnp
 from functorch_lite.core.array import wrap
+from functorch_lite.core.trace import state
 from functorch_lite.torch._compile.symbol import fresh_symbol, value_of
 from functorch_lite.torch._core import engine
 from functorch_lite.torch._core.grad_mode import mode
@@ -24,8 +26,9 @@ from functorch_lite.torch._core.node import (
 )
 from functorch_lite.torch._core.op import fresh
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
-from functorch_lite.torch._functorch.lane_trace import LaneTracer
-from functorch_lite.torch._functorch.levels import is_over
+from functorch_lite.torch._functorch.lane_trace import LaneTrace, LaneTracer
+from functorch_lite.torch._functorch.levels import behind, is_over, records
+from functorch_lite.torch._meta.symbol import MetaSymbol
 
 if TYPE_CHECKING:
     from functorch_lite.torch._functorch.lanes import Lanes
@@ -75,13 +78,25 @@ def owner(t: Tensor) -> Lanes | None:
     return value._trace.lanes if isinstance(value, LaneTracer) else None
 
 
+def _recorded(t: Tensor) -> Edge | None:
+    """Where the gradient of a tensor that crosses goes, or under ``no_grad`` only its tangent."""
+    if not needs_grad(t) or not records():
+        return None
+    if mode.enabled:
+        return edge_of(t)
+    if engine.inside.current is not None or not mode.forward.moves(t):
+        return None
+    return edge_of(behind(t))
+
+
 def lift(lanes: Lanes, t: Tensor) -> Tensor:
     """One lane of a tensor whose first dimension is the lanes."""
     value = value_of(t._np) if is_symbol(t._np) else wrap(t._np)
-    symbol: Any = fresh_symbol(lanes, lanes.trace.tracer(value))  # type: ignore[arg-type]
+    symbol: Any = fresh_symbol(lanes, _lifted(lanes, value))  # type: ignore[arg-type]
     out = make(symbol)
-    if mode.enabled and needs_grad(t):
-        node = LiftBackward0([edge_of(t)])
+    edge = _recorded(t)
+    if edge is not None:
+        node = LiftBackward0([edge])
         node.lanes = lanes
         attach(out, node)
     return out
@@ -90,8 +105,9 @@ def lift(lanes: Lanes, t: Tensor) -> Tensor:
 def lower(lanes: Lanes, t: Tensor) -> Tensor:
     """All lanes of a tensor, along its first dimension."""
     out = _raw(lanes, t)
-    if mode.enabled and needs_grad(t):
-        node = LowerBackward0([edge_of(t)])
+    edge = _recorded(t)
+    if edge is not None:
+        node = LowerBackward0([edge])
         node.lanes = lanes
         attach(out, node)
     return out
@@ -99,11 +115,38 @@ def lower(lanes: Lanes, t: Tensor) -> Tensor:
 
 def _raw(lanes: Lanes, t: Tensor) -> Tensor:
     """The same outside of the graph."""
+    within = _within(lanes)
     with lanes.current():
-        value = lanes.trace.lower(value_of(t._np))
+        value = _lowered(lanes, value_of(t._np), within)
     data = value._data
+    if data.__class__ is MetaSymbol:
+        data = data.laid_out()
     # The core's arrays may run backwards, which no tensor does.
     return fresh(data if is_symbol(data) else np.ascontiguousarray(data), ())
+
+
+def _within(lanes: Lanes) -> set[LaneTrace]:
+    """The traces of the calls of ``vmap`` within one that runs."""
+    found: set[LaneTrace] = set()
+    trace: Any = state.trace
+    while trace.__class__ is LaneTrace and trace is not lanes.trace:
+        found.add(trace)
+        trace = trace.parent
+    return found if trace is lanes.trace else set()
+
+
+def _lifted(lanes: Lanes, value: Any) -> Any:
+    """One lane of a value whose first axis is the lanes; a gradient may vary further within."""
+    if value.__class__ is LaneTracer and value._trace in _within(lanes):
+        return value._trace.tracer(_lifted(lanes, fnp.moveaxis(value.value, 1, 0)))
+    return lanes.trace.tracer(value)
+
+
+def _lowered(lanes: Lanes, value: Any, within: set[LaneTrace]) -> Any:
+    """All lanes of a value, which may vary in calls of ``vmap`` within."""
+    if value.__class__ is LaneTracer and value._trace in within:
+        return value._trace.tracer(fnp.moveaxis(_lowered(lanes, value.value, within), 1, 0))
+    return lanes.trace.lower(value)
 
 
 class VmapBackward0(Node):
@@ -150,7 +193,7 @@ def leave(lanes: Lanes, tensors: Sequence[Tensor]) -> list[Tensor]:
     roots: list[Edge] = []
     recorded: list[Tensor] = []
     for t in tensors:
-        edge = edge_of(t) if mode.enabled and needs_grad(t) else None
+        edge = edge_of(t) if records() and needs_grad(t) else None
         inside = edge is not None and lanes.made(edge[0])
         if not inside and not is_lane(lanes, t):
             made.append(t.unsqueeze(0).expand(lanes.size, *t._np.shape))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import edge_of, needs_grad
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._functorch.forward_only import follow
 from functorch_lite.torch._functorch.levels import (
     Level,
     check_tangent,
     outside_of_compile,
+    records,
     zeros_like,
 )
 from functorch_lite.torch._functorch.pytrees import Spec, flatten, tree_map, unflatten
@@ -104,10 +105,10 @@ class _Pullback:
                 "Expected pytree structure of cotangents to be the same as pytree structure of "
                 f"outputs to the function. cotangents: {spec}, primal output: {self.out_spec}"
             )
-        create = mode.enabled if create_graph is None else create_graph
+        create = records() if create_graph is None else create_graph
         level = self.level
         with level:
-            level.recorded = create
+            level.recorded, level.no_grad = create, level.no_grad and create_graph is None
             create = create and (level.leads_out(self.outs) or any(map(needs_grad, given)))
             edges = [edge_of(t) for t in self.inputs]
             found = level.pull(self.outs, given, edges, create, retain_graph)
@@ -139,7 +140,8 @@ class _Pushforward:
         self.level = level = Level()
         with level:
             self.inputs = [level.input(t) for t in given]
-            out = func(*unflatten(self.inputs, self.spec))
+            with follow(self.inputs):
+                out = func(*unflatten(self.inputs, self.spec))
             self.aux: Any = None
             if has_aux:
                 out, aux = value_and_aux(out, name)
@@ -148,7 +150,7 @@ class _Pushforward:
             _only_tensors(self.outs, name)
             self.dummies = [level.dummy(t) for t in self.outs]
             edges = [edge_of(t) for t in self.inputs]
-            self.rows = level.pull(self.outs, self.dummies, edges, create=True)
+            self.rows = level.pull(self.outs, self.dummies, edges, create=True, push=True)
 
     def value(self) -> Any:
         """What the function returned."""
@@ -156,14 +158,14 @@ class _Pushforward:
 
     def push(self, tangents: Sequence[Tensor], strict: bool = False) -> Any:
         """The tangents of the results."""
-        level, recorded = self.level, mode.enabled
+        level, recorded = self.level, records()
         with level:
             level.recorded = recorded
             rows = [(r, t) for r, t in zip(self.rows, tangents, strict=True) if r is not None]
             chosen = [r for r, _ in rows]
             create = recorded and (level.leads_out(chosen) or any(needs_grad(t) for _, t in rows))
             edges = [edge_of(t) for t in self.dummies]
-            found = level.pull(chosen, [t for _, t in rows], edges, create)
+            found = level.pull(chosen, [t for _, t in rows], edges, create, push=True)
             made = []
             for g, t in zip(found, self.outs, strict=True):
                 if g is None and strict:

@@ -1,4 +1,4 @@
-"""Operations without a batching rule: called with all lanes in front, or once for each lane."""
+"""Operations without a batching rule: called once for each lane."""
 
 from __future__ import annotations
 
@@ -17,58 +17,13 @@ from functorch_lite.torch._object.generator import default_generator
 if TYPE_CHECKING:
     from functorch_lite.torch._functorch.lanes import Lanes
 
-__all__ = ["map_tensors", "one_by_one", "padded", "tensors_in", "together", "writes"]
-
-_MATRICES = frozenset(
-    "cholesky cholesky_ex cholesky_inverse cholesky_solve cond det eig eigh eigvals eigvalsh "
-    "householder_product inv inv_ex ldl_factor ldl_factor_ex ldl_solve logdet lu lu_factor "
-    "lu_factor_ex lu_solve lu_unpack matrix_exp matrix_power matrix_rank old_cholesky old_lu "
-    "old_lu_solve old_qr old_slogdet old_svd ormqr pinv pinverse qr slogdet solve solve_ex "
-    "solve_triangular svd svdvals triangular_solve".split()
-)
-"""Functions of matrices, or of batches of them."""
-
-_ELEMENTS = frozenset(
-    "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 digamma erfcx frexp gammainc gammaincc "
-    "i0e i1 i1e igamma igammac isreal lgamma log_ndtr modified_bessel_i0 "
-    "modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 mvlgamma nan_to_num "
-    "ndtri scaled_modified_bessel_k0 scaled_modified_bessel_k1 sinc spherical_bessel_j0 "
-    "zeta".split()
-)
-"""Functions of each element."""
-
-
-def together(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
-    """Call an operation that takes batches itself with all lanes in front.
-
-    Returns:
-        NotImplemented if it is none, or its operands are of different rank.
-    """
-    name = f.__name__
-    given = (list(args), kwargs)
-    shapes = [t._np.shape for t in tensors_in(given)]
-    ranks = {len(shape) for shape in shapes}
-    if name in _ELEMENTS:
-        rank = max(ranks)
-        whole = map_tensors(given, lambda t: padded(lower(lanes, t), rank))
-    elif name in _MATRICES and (len(ranks) == 1 or _is_vector(name, shapes)):
-        whole = map_tensors(given, partial(lower, lanes))
-    else:
-        return NotImplemented
-    with lanes.outside():
-        found = f(*whole[0], **whole[1])
-    return map_tensors(found, partial(lift, lanes))
+__all__ = ["map_tensors", "one_by_one", "padded", "tensors_in", "writes"]
 
 
 def padded(t: Tensor, rank: int) -> Tensor:
     """All lanes of a tensor with dimensions of one after the first, up to a rank of each lane."""
     shape = t._np.shape
     return t.reshape(shape[0], *[1] * (rank + 1 - len(shape)), *shape[1:])
-
-
-def _is_vector(name: str, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether what is solved for is a vector for each matrix."""
-    return name in ("solve", "solve_ex") and shapes[1] == shapes[0][:-1]
 
 
 def one_by_one(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:

@@ -26,7 +26,7 @@ def _basis(tensors: Sequence[Tensor]) -> list[Tensor]:
     for t, n in zip(tensors, sizes, strict=True):
         rows = np.zeros((total, n), t._np.dtype)
         rows[at : at + n] = np.eye(n, dtype=t._np.dtype)
-        found.append(make(rows.reshape(total, *t._np.shape)))
+        found.append(make(rows.reshape(total, *t._np.shape)).to(t.device))
         at += n
     return found
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from functorch_lite.core.array import Array
 from functorch_lite.core.op import Op, Shared
 from functorch_lite.core.trace import Reenter
-from functorch_lite.ops import broadcast_to
+from functorch_lite.ops import broadcast_to, reshape
 from functorch_lite.torch._compile.symbol import fresh_symbol
 from functorch_lite.torch._core.tensor import is_symbol
 from functorch_lite.transforms.batch import BatchTrace, BatchTracer
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LaneTrace", "LaneTracer"]
 
 _new = object.__new__
+_ndarray = np.ndarray
 
 
 class LaneTracer(BatchTracer):
@@ -63,15 +66,18 @@ class LaneTrace(BatchTrace):
     def process(self, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         values: list[Any] = []
         batched: list[bool] = []
-        for a in args:
-            x = self._plain(a)
-            varies = self.owns(x)
+        for x in args:
+            if x.__class__ is Array and x._data.__class__ is not _ndarray:
+                x = self._plain(x)
+            varies = x.__class__ is LaneTracer and x._trace is self
             values.append(x.value if varies else x)
             batched.append(varies)
         if op.batch_with is not None:
             out = op.batch_with(self, values, batched, params)
-        elif not any(batched):
+        elif True not in batched:
             return op(*values, **params)
+        elif op.family == "elementwise":
+            return self.tracer(op(*_aligned(values, batched), **params))
         else:
             out = op.batch(self.size, values, batched, params)
         if op.multi:
@@ -80,7 +86,7 @@ class LaneTrace(BatchTrace):
 
     def _plain(self, x: Any) -> Any:
         """A value without a symbol in it."""
-        while x.__class__ is Array and is_symbol(x._data):
+        while x.__class__ is Array and x._data.__class__ is not _ndarray and is_symbol(x._data):
             # A symbol may have yet to be read from its memory, which takes operations.
             with Reenter(self):
                 x = x._data.value
@@ -100,3 +106,15 @@ class LaneTrace(BatchTrace):
             return value
         out: Array = broadcast_to(x, shape=(self.size, *x.shape))
         return out
+
+
+def _aligned(values: list[Any], batched: list[bool]) -> list[Any]:
+    """Operands with dimensions of 1 behind the lanes, up to the largest rank of a lane."""
+    shapes = [x.shape for x in values]
+    ranks = [len(shape) - b for shape, b in zip(shapes, batched, strict=True)]
+    rank = max(ranks)
+    for i, b in enumerate(batched):
+        if b and ranks[i] < rank:
+            size, *rest = shapes[i]
+            values[i] = reshape(values[i], shape=(size, *(1,) * (rank - ranks[i]), *rest))
+    return values

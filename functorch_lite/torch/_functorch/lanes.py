@@ -11,7 +11,7 @@ import os
 import sys
 import textwrap
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -21,7 +21,6 @@ import numpy as np
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.op import Op
 from functorch_lite.core.trace import Reenter, state
-from functorch_lite.torch._compile.numpy_rules import NUMPY_RULES
 from functorch_lite.torch._compile.symbol import Symbol, fresh_symbol, laid, symbol_of, value_of
 from functorch_lite.torch._core import engine
 from functorch_lite.torch._core.grad_mode import mode, no_grad
@@ -33,18 +32,21 @@ from functorch_lite.torch._core.node import (
     edge_of,
     needs_grad,
 )
+from functorch_lite.torch._core.order import dense_order
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, version
 from functorch_lite.torch._functorch import autograd_function as custom
 from functorch_lite.torch._functorch import indexing
+from functorch_lite.torch._functorch.batched_calls import FOLDED, folded, together
 from functorch_lite.torch._functorch.crossing import is_lane, lower, owner
 from functorch_lite.torch._functorch.fallback import (
     map_tensors,
     one_by_one,
     tensors_in,
-    together,
     writes,
 )
+from functorch_lite.torch._functorch.lane_rules import LANE_RULES
+from functorch_lite.torch._functorch.lane_symbol import LaneSymbol
 from functorch_lite.torch._functorch.lane_trace import LaneTrace, LaneTracer
 from functorch_lite.torch._functorch.randomness import drawn, is_random, made_random
 from functorch_lite.torch._functorch.refusals import (
@@ -75,7 +77,7 @@ class NoRule(NotImplementedError):
 
 
 # What code for arrays meets in a symbol; a mistake of the user's comes up again, lane by lane.
-_NO_RULE = (NotImplementedError, TypeError, AttributeError, ValueError)
+_NO_RULE = (NotImplementedError, TypeError, AttributeError, ValueError, IndexError)
 
 
 class Lanes:
@@ -91,7 +93,8 @@ class Lanes:
         spans: numbers of nodes between which it was current.
     """
 
-    numpy_rules = NUMPY_RULES
+    numpy_rules = LANE_RULES
+    symbols = LaneSymbol
 
     def __init__(self, size: int, randomness: str = "error") -> None:
         self.size = size
@@ -105,7 +108,10 @@ class Lanes:
     # --------------------------------------------------------------------------------- context
     def __enter__(self) -> Lanes:
         before = overrides.record(self)
-        self._outer.append((before, state.trace, self.trace.parent, self._depth, len(self.spans)))
+        quiet = np.errstate(all="ignore")
+        quiet.__enter__()
+        place = len(self.spans)
+        self._outer.append((before, state.trace, self.trace.parent, self._depth, place, quiet))
         self.trace.parent = state.trace
         state.trace = self.trace
         self._depth = 0
@@ -115,7 +121,8 @@ class Lanes:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        before, trace, self.trace.parent, self._depth, place = self._outer.pop()
+        before, trace, self.trace.parent, self._depth, place, quiet = self._outer.pop()
+        quiet.__exit__(None, None, None)
         self.spans[place] = (self.spans[place][0], next(_numbers))
         if place and place == len(self.spans) - 1 and not mode.enabled:
             self.spans.pop()  # a backward pass that has left no nodes
@@ -246,39 +253,61 @@ class Lanes:
             found = made_random(self, f, args, kwargs)
             if found is not NotImplemented:
                 return found
-        if not self._mapped((*args, *kwargs.values())):
+        mapped, nested, fixed = _seen(args if not kwargs else (*args, *kwargs.values()))
+        if not mapped:
             return NotImplemented
-        refusal = REFUSALS.get(name)
-        if refusal is not None:
-            raise RuntimeError(refusal)
-        if kwargs.get("out") is not None:
+        if self.trace.parent.__class__ is LaneTrace and not self._varies((args, kwargs)):
+            with self.outside():  # all of them are of the vmap around
+                return f(*args, **kwargs)
+        if name in REFUSALS:
+            raise RuntimeError(REFUSALS[name])
+        if kwargs and kwargs.get("out") is not None:
             raise RuntimeError(
                 f"Batching rule not implemented for aten::{name}.out; the fallback path doesn't "
                 "work on out= or view ops."
             )
+        if name in FOLDED:
+            found = folded(self, f, args, kwargs)
+            if found is not NotImplemented:
+                return found
         if writes(name) and not is_lane(self, args[0]) and self._varies(args[1:]):
             if engine.inside.current is None:
                 raise RuntimeError(UNMAPPED_TARGET)
             self.convert(args[0])  # a temporary of a backward pass
         constants: list[tuple[Tensor, Tensor, Any]] = []
-        given, named = map_tensors((list(args), kwargs), partial(self._constant, constants))
+        given, named = args, kwargs
+        if nested or (fixed and kwargs):
+            given, named = map_tensors((list(args), kwargs), partial(self._constant, constants))
+        elif fixed:
+            given = [self._constant(constants, x) if isinstance(x, Tensor) else x for x in args]
         rule = _INDEXING.get(name)
+        self._depth += 1
         try:
             if rule is not None:
-                return self.library(rule, f, *given)
-            return self._converted(self.library(f, *given, **named))
+                return rule(f, *given)
+            return self._converted(f(*given, **named))
         except _NO_RULE:
-            found = together(self, f, args, kwargs)
-            return one_by_one(self, f, args, kwargs) if found is NotImplemented else found
+            self._depth -= 1
+            try:
+                return self._without_rule(f, args, kwargs)
+            finally:
+                self._depth += 1
         finally:
+            self._depth -= 1
             for t, twin, _ in constants:
                 if symbol_of(twin).storage.writes:
                     self._write_mean(t, twin)
 
+    def _without_rule(self, f: Any, args: Any, kwargs: Any) -> Any:
+        """An operation that symbols cannot do."""
+        found = together(self, f, args, kwargs)
+        return one_by_one(self, f, args, kwargs) if found is NotImplemented else found
+
     def _converted(self, made: Any) -> Any:
         """The results of an operation; one that depends on sizes only is mapped as well."""
         if isinstance(made, Tensor):
-            self.convert(made)
+            if made._np.__class__ is not LaneSymbol:
+                self.convert(made)
         elif isinstance(made, (tuple, list)):
             for x in made:
                 self._converted(x)
@@ -289,7 +318,8 @@ class Lanes:
         if not is_symbol(t._np):
             # It varies from the start, so that whatever is made of it is mapped, too.
             whole = np.broadcast_to(t._np, (self.size, *t._np.shape))
-            symbol: Any = fresh_symbol(self, self.trace.tracer(wrap(whole)))  # type: ignore[arg-type]
+            value, order = self.trace.tracer(wrap(whole)), dense_order(t._np)
+            symbol: Any = fresh_symbol(self, value, order)  # type: ignore[arg-type]
             t._np, t._memory = symbol, None
 
     def _constant(self, made: list[tuple[Tensor, Tensor, Any]], t: Tensor) -> Tensor:
@@ -300,7 +330,7 @@ class Lanes:
         """
         if is_symbol(t._np):
             return t
-        symbol: Any = fresh_symbol(self, wrap(t._np))  # type: ignore[arg-type]
+        symbol: Any = fresh_symbol(self, wrap(t._np), dense_order(t._np))  # type: ignore[arg-type]
         out = make(symbol)
         out._version_of = version(t)
         edge = edge_of(t) if needs_grad(t) else None
@@ -331,15 +361,25 @@ class Lanes:
         finally:
             self._depth -= 1
 
-    def _mapped(self, x: Any) -> bool:
-        if isinstance(x, slice):
-            x = (x.start, x.stop, x.step)
-        if isinstance(x, (tuple, list)):
-            return any(self._mapped(e) for e in x)
-        return isinstance(x, Tensor) and is_symbol(x._np)
+
+def _seen(args: Any) -> tuple[bool, bool, bool]:
+    """Whether a tensor among arguments is mapped, whether some are nested, and some not mapped."""
+    mapped = nested = fixed = False
+    for x in args:
+        if isinstance(x, Tensor):
+            if x._np.__class__ is LaneSymbol:
+                mapped = True
+            else:
+                fixed = True
+        elif x.__class__ is slice:
+            mapped = mapped or _seen((x.start, x.stop, x.step))[0]
+        elif isinstance(x, (tuple, list, dict)):
+            inner, _, others = _seen(x.values() if isinstance(x, dict) else x)
+            mapped, nested = mapped or inner, nested or inner or others
+    return mapped, nested, fixed
 
 
-_INDEXING = {"getitem": indexing.get, "setitem": indexing.put}
+_INDEXING: dict[str, Callable[..., Any]] = {"getitem": indexing.get, "setitem": indexing.put}
 
 
 def concrete(value: Any) -> np.ndarray[Any, Any]:

@@ -29,10 +29,11 @@ from functorch_lite.torch._core.node import (
 from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, make, share, zeros_for
+from functorch_lite.torch._meta.symbol import is_meta
 
 __all__ = [
-    "DualBackward0", "Level", "check_tangent", "is_over", "ones_of", "outside_of_compile",
-    "zeros_like",
+    "DualBackward0", "ForwardOnlyBackward0", "Level", "behind", "check_tangent", "is_over",
+    "ones_of", "outside_of_compile", "records", "zeros_like",
 ]  # fmt: skip
 
 
@@ -59,6 +60,8 @@ def zeros_like(t: Tensor) -> Tensor:
 
 def ones_of(t: Tensor) -> Tensor:
     """Ones of a tensor's sizes and dtype."""
+    if is_meta(t):
+        return zeros_like(t)
     return _mapped(make(np.ones(t._np.shape, t._np.dtype)))
 
 
@@ -69,16 +72,14 @@ def _mapped(t: Tensor) -> Tensor:
     return t
 
 
-def _is_input(node: Node) -> bool:
-    """Whether a node is the end of the graph at an input of a function."""
-    return isinstance(node, AccumulateGrad) and "_level" in node.variable.__dict__
-
-
 def is_over(node: Node) -> bool:
     """Whether a node is an input of a function that nobody differentiates any more."""
-    if not _is_input(node):
+    if not isinstance(node, AccumulateGrad):
         return False
-    level: Level | None = node.variable.__dict__["_level"]()  # type: ignore[attr-defined]
+    of = node.variable.__dict__.get("_level")
+    if of is None:
+        return False
+    level: Level | None = of()
     return level is None or not level.active
 
 
@@ -99,23 +100,48 @@ class DualBackward0(Node):
         return grads
 
 
+class ForwardOnlyBackward0(Node):
+    """The node of an operand under ``no_grad``: only passes that compute tangents cross it.
+
+    Of a tensor that is written to, it has a second edge: that of the content before, where all
+    other passes go on.
+    """
+
+    __slots__ = ()
+
+    def backward(self, grads: list[Tensor | None]) -> list[Tensor | None]:
+        both = [*grads, None] if mode.pushing else [None, *grads]
+        return both[: len(self.edges)]
+
+
+def behind(t: Tensor) -> Tensor:
+    """A tensor again, as one that leads to its tangents and to no gradient."""
+    return attach(share(t, t._np, t._offset), ForwardOnlyBackward0([edge_of(t)]))
+
+
+def records() -> bool:
+    """Whether the code at hand records, if only for the tangents of forward mode."""
+    return mode.enabled or (mode.forward is not None and not mode.inference)
+
+
 class Level:
     """The context in which a function is differentiated; it may be entered again.
 
     Attributes:
-        recorded: whether the code around it records.
+        recorded: whether the code around it records, if only for tangents.
+        no_grad: whether it records no more than those.
         spans: numbers of nodes between which it was current.
     """
 
     def __init__(self) -> None:
-        self.recorded = mode.enabled
+        self.recorded, self.no_grad = records(), not mode.enabled
         self.spans: list[tuple[float, float]] = []
         self._own: set[Node] = set()
         self._before: list[tuple[bool, bool, int]] = []
 
     def __enter__(self) -> Level:
         self._before.append((mode.enabled, mode.inference, len(self.spans)))
-        self.recorded = mode.enabled
+        self.recorded, self.no_grad = records(), not mode.enabled
         mode.enabled, mode.inference = True, False
         mode.transforms += 1
         self.spans.append((next(_numbers), LAST))
@@ -135,10 +161,12 @@ class Level:
             raise ValueError(f"Thing passed to transform API must be Tensor, got {type(t)}")
         if t._np.dtype.kind not in "fcV":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        out = share(t, t._np, t._offset)
         if self.recorded and needs_grad(t):
-            return attach(out, formula("AliasBackward0", (t,), _same))
-        return self._leaf(out)
+            if not self.no_grad:
+                return attach(share(t, t._np, t._offset), formula("AliasBackward0", (t,), _same))
+            if mode.forward.moves(t):
+                return behind(t)
+        return self._leaf(share(t, t._np, t._offset))
 
     def dummy(self, like: Tensor) -> Tensor:
         """A cotangent that gradients may be differentiated by: no zeros, which some rules test."""
@@ -155,16 +183,29 @@ class Level:
         """Whether its function, or a derivative of it, runs."""
         return bool(self._before)
 
-    def output(self, t: Any) -> Tensor:
-        """A result, outside of the graph if that leads to nothing outside of the function."""
+    def output(self, t: Any, duals: bool = True) -> Tensor:
+        """A result, outside of the graph if that leads to nothing outside of the function.
+
+        Args:
+            duals: as of ``leads_out``.
+        """
         if not isinstance(t, Tensor):
             raise RuntimeError(f"Expected tensors, got unsupported type {type(t)}")
-        if not needs_grad(t) or self.leads_out([t]):
+        if not needs_grad(t):
             return t
+        if self.leads_out([t], duals):
+            if not self.no_grad:
+                return t
+            if mode.forward.moves(t):
+                return behind(t)
         return share(t, t._np, t._offset)
 
-    def leads_out(self, tensors: Sequence[Tensor]) -> bool:
-        """Whether tensors depend on what requires a gradient outside of the function."""
+    def leads_out(self, tensors: Sequence[Tensor], duals: bool = True) -> bool:
+        """Whether tensors depend on what requires a gradient outside of the function.
+
+        Args:
+            duals: whether a tangent, in forward mode, counts as much.
+        """
         if not self.recorded:
             return False
         stack = [edge[0] for t in tensors if (edge := edge_of(t)) is not None]
@@ -173,10 +214,14 @@ class Level:
             node = stack.pop()
             if node in self._own or is_over(node):
                 continue
-            made_here = any(begin < node.number < end for begin, end in self.spans)
-            if not made_here and node.__class__ is not DualBackward0:
-                return True
-            for edge in node.edges:
+            for begin, end in self.spans:
+                if begin < node.number < end:
+                    break
+            else:
+                if node.__class__ is not DualBackward0 or (duals and mode.forward is not None):
+                    return True
+            ended = node.__class__ is ForwardOnlyBackward0 and mode.forward is None
+            for edge in node.edges[ended:]:
                 if edge is not None and edge[0] not in seen:
                     seen.add(edge[0])
                     stack.append(edge[0])
@@ -185,19 +230,24 @@ class Level:
     # ------------------------------------------------------------------------------ gradients
     def pull(
         self, outputs: Sequence[Tensor], cotangents: Sequence[Any], edges: Sequence[Any],
-        create: bool, keep: bool = True,
+        create: bool, keep: bool = True, push: bool = False,
     ) -> list[Tensor | None]:  # fmt: skip
         """The gradients at some edges, None where there is none.
 
         Args:
             create: whether they can be differentiated in turn.
             keep: whether the graph remains.
+            push: whether this is half of forward mode, which ``no_grad`` does not stop.
         """
         chosen = [(t, g) for t, g in zip(outputs, cotangents, strict=True) if needs_grad(t)]
         if not chosen:
             return [None] * len(edges)
         roots = _roots([t for t, _ in chosen], [g for _, g in chosen])
-        return engine.run(roots, keep, create, edges)
+        was, mode.pushing = mode.pushing, push
+        try:
+            return engine.run(roots, keep, create, edges)
+        finally:
+            mode.pushing = was
 
 
 def _same(g: Tensor) -> Tensor:

@@ -111,6 +111,9 @@ def broadcast(prefix: Any, spec: Spec) -> list[Any] | None:
 
 
 def _spread(prefix: Any, spec: Spec, found: list[Any]) -> bool:
+    if prefix is None or prefix.__class__ is int:
+        found.extend([prefix] * _count(spec))
+        return True
     own = flatten(prefix)[1]
     if own.kind is None:
         found.extend([prefix] * _count(spec))

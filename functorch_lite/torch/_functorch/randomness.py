@@ -30,6 +30,8 @@ RANDOM_WITH_INPUT = frozenset(
 RANDOM_BY_VALUES = frozenset("bernoulli multinomial poisson binomial normal".split())
 """Functions that draw from distributions whose parameters are tensors."""
 
+_RANDOM = RANDOM | RANDOM_WITH_INPUT | RANDOM_BY_VALUES
+
 _INTO_FIRST = frozenset(
     "bernoulli_p cauchy dropout_mask exponential geometric log_normal normal randint random "
     "uniform".split()
@@ -53,7 +55,7 @@ _SAME = (
 
 def is_random(name: str) -> bool:
     """Whether a function of that name makes random numbers."""
-    return name in RANDOM or name in RANDOM_WITH_INPUT or name in RANDOM_BY_VALUES
+    return name in _RANDOM
 
 
 def made_random(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NoReturn
 
-from functorch_lite.torch._core.public import FUNCTIONS
+from functorch_lite.torch._core.public import FUNCTIONS, overrides
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._functorch.crossing import is_lane, leave, lift
 from functorch_lite.torch._functorch.lanes import Lanes
@@ -74,9 +75,10 @@ def vmap(
                     "vmapped dimension should appear."
                 )
         call = _Call(func, in_dims, out_dims, args, kwargs)
-        if chunk_size is None or chunk_size >= call.size:
-            return call.run(randomness)
-        return call.in_chunks(randomness, chunk_size)
+        with call.on_device():
+            if chunk_size is None or chunk_size >= call.size:
+                return call.run(randomness)
+            return call.in_chunks(randomness, chunk_size)
 
     return mapped
 
@@ -127,6 +129,13 @@ class _Call:
                 f"sizes {sizes} for the mapped dimension"
             )
         self.size = sizes[0]
+
+    def on_device(self) -> AbstractContextManager[None]:
+        """The context in which lanes of the arguments are computed with."""
+        if overrides.meta is None or not any(map(overrides.meta.owns, self.args)):
+            return nullcontext()
+        found: AbstractContextManager[None] = overrides.meta.at_work()
+        return found
 
     def run(self, randomness: str) -> Any:
         """All examples at once."""

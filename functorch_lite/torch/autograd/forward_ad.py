@@ -3,7 +3,7 @@
 A tensor with a tangent is one with a node of its own in the recorded graph. ``unpack_dual`` asks
 that graph for the tangent: reverse mode is linear in the cotangent, and its derivative by it is the
 product with the tangent. So whatever has a second derivative has a forward mode, of any nesting
-with reverse mode. Operations under ``no_grad`` are not recorded and carry no tangents.
+with reverse mode.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from functorch_lite.torch._core.grad_mode import _Context, mode
 from functorch_lite.torch._core.node import AccumulateGrad, Node, attach, edge_of, needs_grad
 from functorch_lite.torch._core.tensor import Tensor, share
+from functorch_lite.torch._functorch.forward_only import Forward, begin_forward, end_forward
 from functorch_lite.torch._functorch.levels import DualBackward0, Level, check_tangent
 
 __all__ = [
@@ -22,9 +23,15 @@ __all__ = [
 
 
 class _Levels:
-    """The level of the moment: an object that its tensors name; None outside of any."""
+    """The level of the moment; None outside of any.
+
+    Attributes:
+        current: an object that its tensors name.
+        forward: the forward mode of the thread that began it.
+    """
 
     current: object | None = None
+    forward: Forward | None = None
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -50,7 +57,7 @@ def enter_dual_level() -> int:
     """
     if _Levels.current is not None:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
-    _Levels.current = object()
+    _Levels.current, _Levels.forward = object(), begin_forward()
     return 0
 
 
@@ -64,7 +71,9 @@ def exit_dual_level(*, level: int | None = None) -> None:
             "Trying to exit a forward AD level that was not the last one that was created. This is "
             "not supported."
         )
-    _Levels.current = None
+    forward, _Levels.current, _Levels.forward = _Levels.forward, None, None
+    assert forward is not None
+    end_forward(forward)
 
 
 class dual_level(_Context):
@@ -111,6 +120,8 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     check_tangent(tensor, tangent)
     node = DualBackward0([edge_of(tensor) if mode.enabled and needs_grad(tensor) else None])
     node.tangent, node.level = tangent, _Levels.current
+    if mode.forward is not None:  # the level may have begun in another thread
+        mode.forward.ends.add(node)
     return attach(share(tensor, tensor._np, tensor._offset), node)
 
 
@@ -128,13 +139,16 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     with found:
         found.recorded = recorded
         dummy = found.dummy(tensor)
-        rows = found.pull([tensor], [dummy], [(node, 0) for node in duals], create=True)
+        ends = [(node, 0) for node in duals]
+        rows = found.pull([tensor], [dummy], ends, create=True, push=True)
         pairs = [(r, node.tangent) for r, node in zip(rows, duals, strict=True) if r is not None]
-        chosen = [r for r, _ in pairs]
-        create = recorded and (found.leads_out(chosen) or any(needs_grad(t) for _, t in pairs))
-        tangent = found.pull(chosen, [t for _, t in pairs], [edge_of(dummy)], create)[0]
+        chosen, tangents = [r for r, _ in pairs], [t for _, t in pairs]
+        create = recorded and (leaves or any(map(needs_grad, tangents)))
+        tangent = found.pull(chosen, tangents, [edge_of(dummy)], create, push=True)[0]
         primal = tensor if leaves else share(tensor, tensor._np, tensor._offset)
-        return UnpackedDualTensor(primal, None if tangent is None else found.output(tangent))
+        if tangent is not None:
+            tangent = found.output(tangent, duals=False)
+        return UnpackedDualTensor(primal, tangent)
 
 
 def _ends(tensor: Tensor) -> tuple[list[DualBackward0], bool]:

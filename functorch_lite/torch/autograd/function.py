@@ -275,6 +275,7 @@ class Function(metaclass=FunctionMeta):
         node.what, node.ctx, node.places, node.count = cls, ctx, places, len(args)
         node.plain = set()
         ctx._node_ref = weakref.ref(node)
+        forward, mode.forward = mode.forward, None
         mode.enabled = False
         try:
             if apart:
@@ -283,7 +284,7 @@ class Function(metaclass=FunctionMeta):
             else:
                 made = cls.forward(ctx, *args)
         finally:
-            mode.enabled = was
+            mode.enabled, mode.forward = was, forward
         single = not isinstance(made, tuple)
         raw = (made,) if single else made
         if recorded and len(raw) > 1 and any(t._view is not None for t in ctx.dirty_tensors or ()):
