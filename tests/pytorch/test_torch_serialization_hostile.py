@@ -210,7 +210,7 @@ def test_the_helpers_make_a_file():
      storage(count=b"\x8a\x04\0\0\0\x40"), storage(count=b"G" + b"\0" * 8), storage(count=b"N"),
      storage(kind="torch.float32"), storage(kind="collections.OrderedDict"),
      storage(place="nowhere"),
-     storage(place="meta"), storage(kind="torch.ComplexDoubleStorage"), b"K\x00Q",
+     storage(place="mps"), storage(kind="torch.ComplexDoubleStorage"), b"K\x00Q",
      string("a") + b"Q",
      b")Q", b"(" + string("module") + b"NNNtQ", b"(" + string("storage") + b"tQ", b"]Q", b"NQ",
      b"]"],

@@ -78,7 +78,7 @@ class device(Sealed):
     def __enter__(self) -> device:
         """Make this the default device of the thread until the end of the ``with`` block."""
         default.stack.append(self)
-        default.current = self
+        default.go_to(self)
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -86,7 +86,7 @@ class device(Sealed):
         if not stack:
             raise RuntimeError("trying to pop from empty mode stack")
         stack.pop()
-        default.current = stack[-1] if stack else default.base
+        default.go_to(stack[-1] if stack else default.base)
 
 
 # ------------------------------------------------------------------------------ reading arguments
@@ -255,6 +255,23 @@ class _Default(threading.local):
         self.base = CPU
         self.stack: list[device] = []
 
+    def go_to(self, place: device) -> None:
+        """Let factories of this thread use a device."""
+        self.current = place
+        if place.type == "meta":
+            ON_META.add(threading.get_ident())
+            for wake in when_on_meta:
+                wake()
+        elif ON_META:
+            ON_META.discard(threading.get_ident())
+
+
+ON_META: set[int] = set()
+"""Threads whose new tensors are to have no memory."""
+
+when_on_meta: list[Callable[[], None]] = []
+"""What has to know when a thread is among them."""
+
 
 default = _Default()
 
@@ -291,10 +308,11 @@ def set_default_device(device: Any) -> None:
     """
     if device is None:
         default.base = CPU
-        default.current = default.stack[-1] if default.stack else CPU
+        default.go_to(default.stack[-1] if default.stack else CPU)
         return
     chosen = _DEVICE(device)
-    default.base = default.current = chosen
+    default.base = chosen
+    default.go_to(chosen)
     # A `with` block that is open gives way, now and at its end.
     default.stack[:] = [chosen] * len(default.stack)
 

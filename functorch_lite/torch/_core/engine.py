@@ -14,7 +14,7 @@ import numpy as np
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import AccumulateGrad, Edge, Node, needs_grad
 from functorch_lite.torch._core.public import overrides
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 
 __all__ = ["inside", "run"]
 
@@ -76,9 +76,7 @@ class _Pass:
         hooks: what hooks on several gradients have seen in this pass, by hook.
     """
 
-    def __init__(
-        self, keep: bool, wanted: Sequence[Edge] | None, stop: bool = False
-    ) -> None:
+    def __init__(self, keep: bool, wanted: Sequence[Edge] | None, stop: bool = False) -> None:
         self.keep = keep
         self.wanted = wanted
         self.stop = {node for node, _ in wanted} if stop and wanted else frozenset()
@@ -199,8 +197,12 @@ class _Pass:
         """Let a node work, with its hooks."""
         if node.pre_hooks:
             grads = _before(node, grads)
+        meta = overrides.meta if overrides.known else None
         try:
-            found = node.backward(grads)
+            if meta is not None and any(map(meta.owns, grads)):
+                found = meta.backward(node, grads)
+            else:
+                found = node.backward(grads)
         except Exception:
             if node.where is not None:
                 _tell_where(node)
@@ -307,6 +309,8 @@ def _own(grad: Tensor) -> Tensor:
     alone = sys.getrefcount(grad) <= _ALONE[0] and sys.getrefcount(array) <= _ALONE[1]
     if alone and array.base is None and array.flags.c_contiguous and array.flags.writeable:
         return grad if grad._fn is None and not grad._rg else make(array)
+    if is_symbol(array):
+        return make(array.copy("K"))
     return make(np.array(array, copy=True, order="K", subok=False))
 
 

@@ -62,6 +62,11 @@ def backward(
     grads = _grads_of(grad_tensors, len(tensors))
     keep = create_graph if retain_graph is None else retain_graph
     roots = _roots(tensors, grads)
+    for i, (t, g) in enumerate(zip(tensors, grads, strict=True)):
+        if g is not None and g.device != t.device:
+            raise RuntimeError(
+                f"invalid gradient at index {i} - expected device {t.device} but got {g.device}"
+            )
     if inputs is None:
         engine.run(roots, keep, create_graph)
         return
@@ -183,7 +188,9 @@ def _roots(tensors: Sequence[Tensor], grads: Sequence[Any]) -> list[Any]:
                     f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
                 )
             g = make(np.ones(array.shape, array.dtype))
-            if is_symbol(array):
+            if overrides.meta is not None and overrides.meta.owns(t):
+                overrides.meta.convert(g)
+            elif is_symbol(array):
                 overrides.refuse("a backward pass")
                 overrides.recorder.convert(g)
         elif not isinstance(g, Tensor):
@@ -256,6 +263,12 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
             )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
+        if value.device != self.device:
+            raise RuntimeError(
+                f"attempting to assign a gradient with device type '{value.device.type}' to a "
+                f"tensor with device type '{self.device.type}'. Please ensure that the gradient "
+                "and the tensor are on the same device"
+            )
         if value._np.dtype != self._np.dtype:
             raise RuntimeError(
                 f"attempting to assign a gradient with dtype '{value.dtype.c_name}' to a "

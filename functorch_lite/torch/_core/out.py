@@ -5,15 +5,16 @@ from __future__ import annotations
 import warnings
 
 from functorch_lite.torch._core.grad_mode import mode
-from functorch_lite.torch._core.inplace import check_inplace
+from functorch_lite.torch._core.inplace import check_inplace, no_overlap
+from functorch_lite.torch._core.order import is_dense
 from functorch_lite.torch._core.public import _put_out
-from functorch_lite.torch._core.tensor import Tensor, version
+from functorch_lite.torch._core.tensor import Tensor, make, version
 from functorch_lite.torch._ops.copying import converted_data
 
 __all__ = ["put"]
 
 
-def put(target: Tensor, value: Tensor) -> None:
+def put(target: Tensor, value: Tensor, name: str) -> None:
     """Write a result into a tensor, which gets the result's sizes.
 
     Raises:
@@ -22,7 +23,7 @@ def put(target: Tensor, value: Tensor) -> None:
     own, dtype = target.dtype, value.dtype
     if mode.enabled and (target.requires_grad or value.requires_grad):
         fn = value._fn
-        name = "out" if fn is None else fn.name().split("Backward")[0].lower()
+        name = name if fn is None else fn.name().split("Backward")[0].lower()
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, "
             "but one of the arguments requires grad."
@@ -33,6 +34,7 @@ def put(target: Tensor, value: Tensor) -> None:
             f"{own.scalar_name}"
         )
     data = value._np
+    no_overlap(target._np)
     if target._np.shape != data.shape:
         if target._np.size:
             warnings.warn(
@@ -46,6 +48,8 @@ def put(target: Tensor, value: Tensor) -> None:
                 stacklevel=5,
             )
         target.resize_(data.shape)
+        if not data.flags.c_contiguous and is_dense(data):
+            target.as_strided_(data.shape, make(data).stride())
     check_inplace(target, False)
     target._np[...] = converted_data(data, own) if dtype is not own else data
     version(target).count += 1

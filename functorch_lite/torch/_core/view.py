@@ -63,7 +63,7 @@ def inherit(
     base = t if above is None else above.base
     if not creation:
         creation = above.creation if above is not None else ""
-        if not mode.enabled:
+        if not mode.enabled and mode.forward is None:
             creation = "no_grad"
     # The counter is read now: an operation in place later makes a new node for this view.
     out._view = View(base, version(t).count, creation)
@@ -105,7 +105,7 @@ class CopySlices(Node):
         if g is None:
             return [None] * len(self.edges)
         size, stride, offset = self.whole
-        own = make(np.empty(0, g._np.dtype)).new_empty_strided(size, stride)
+        own = g.new_empty_strided(size, stride)
         own.copy_(g)
         at_size, at_stride, at = self.part
         if self.halves:

@@ -34,6 +34,7 @@ from functorch_lite.torch._serialization.pickle_machine import shown
 from functorch_lite.torch._serialization.sources import Stream
 from functorch_lite.torch.nn.modules.module import Module
 from functorch_lite.torch.storage import LEGACY, TypedStorage, UntypedStorage
+from functorch_lite.torch.torch_version import TorchVersion
 
 __all__ = [
     "Allowed", "SafeGlobals", "StorageType", "VariableFunctions", "add_safe", "clear_safe",
@@ -151,6 +152,12 @@ def _parameter(data: Any = None, requires_grad: Any = True) -> Any:
     return Parameter() if data is None else rebuild.rebuild_parameter(data, requires_grad, None)
 
 
+def _version(text: Any) -> TorchVersion:
+    if type(text) is not str:
+        raise pickle.UnpicklingError("the file makes a TorchVersion of something else than text")
+    return TorchVersion(text)
+
+
 def _generator(place: Any = "cpu") -> Generator:
     return Generator(place)
 
@@ -207,10 +214,11 @@ _more_names: dict[str, Any] = {
     **plain.NUMPY, "builtins.getattr": _getattr, "torch._C.Generator": Generator,
     "torch._C._VariableFunctionsClass": VariableFunctions,
     "torch._C._VariableFunctions": VariableFunctions,
+    "torch.torch_version.TorchVersion": TorchVersion,
 }  # fmt: skip
 _more_calls: _Builders = {id(key): call for key, call in plain.OTHERS.items()} | {
     id(f): f for f in (_getattr, plain.scalar, plain.reconstruct)
-} | {id(Generator): _generator}  # fmt: skip
+} | {id(Generator): _generator, id(TorchVersion): _version}  # fmt: skip
 
 
 def default_names() -> frozenset[str]:

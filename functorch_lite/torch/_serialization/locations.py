@@ -103,6 +103,10 @@ def _cpu(storage: Any, location: str) -> Any:
     return storage if location == "cpu" else None
 
 
+def _meta(storage: Any, location: str) -> Any:
+    return UntypedStorage(storage.nbytes(), device="meta") if location == "meta" else None
+
+
 def _unavailable(kind: str, text: str) -> Callable[[Any, str], None]:
     """Refuse the tags of a kind of hardware that tensors here cannot lie on."""
 
@@ -121,20 +125,20 @@ def _missing(kind: str) -> str:
     )
 
 
-_NO_META = (
-    "functorch_lite.torch has no tensors without memory (device 'meta'), which map_location or the "
-    "file asks for; use map_location='cpu'"
-)
 _REFUSED = {
     20: ("cuda", _missing("cuda")),
     21: ("mps", "torch.UntypedStorage(): Storage device not recognized: mps"),
-    22: ("meta", _NO_META),
     24: ("hpu", f"The HPU device module is not registered. {_TO_CPU}"),
     25: ("xpu", _missing("xpu")),
     26: ("mtia", _missing("mtia")),
 }  # fmt: skip
 
 
-register_package(10, lambda storage: storage.device.type, _cpu)
+def _tag(kind: str) -> Callable[[Any], str | None]:
+    return lambda storage: kind if storage.device.type == kind else None
+
+
+register_package(10, _tag("cpu"), _cpu)
+register_package(22, _tag("meta"), _meta)
 for _priority, (_kind, _text) in _REFUSED.items():
     register_package(_priority, lambda storage: None, _unavailable(_kind, _text))

@@ -22,6 +22,7 @@ from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor, strides_of
 from functorch_lite.torch._core.view import contiguous_strides
+from functorch_lite.torch._meta.symbol import is_meta
 from functorch_lite.torch._object.generator import Generator
 from functorch_lite.torch._object.parameter import Parameter
 from functorch_lite.torch._object.pickling import attributes
@@ -199,7 +200,10 @@ def _reduced_tensor(t: Any) -> tuple[Any, ...]:
     view = t._offset, tuple(array.shape), strides, bool(t.requires_grad), hooks
     function: Callable[..., Tensor] = rebuild.rebuild_tensor_v2
     arguments: tuple[Any, ...] = TypedStorage(wrap_storage=untyped(t), dtype=dtype), *view
-    if dtype in _BYTES_ONLY:
+    if is_meta(t):
+        function = rebuild.rebuild_meta_tensor_no_storage
+        arguments = dtype, tuple(array.shape), strides, bool(t.requires_grad)
+    elif dtype in _BYTES_ONLY:
         function, arguments = rebuild.rebuild_tensor_v3, (untyped(t), *view, dtype)
     if cls is Tensor and not state:
         return function, arguments

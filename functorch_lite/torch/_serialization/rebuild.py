@@ -10,16 +10,17 @@ from typing import Any
 
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.layout import LAYOUTS, layout
-from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._meta.symbol import bare
 from functorch_lite.torch._object.parameter import Parameter
 from functorch_lite.torch._object.pickling import INTERNAL
 from functorch_lite.torch._serialization.pickle_machine import shown
 from functorch_lite.torch.storage import TypedStorage, over
 
 __all__ = [
-    "FUNCTIONS", "UNSUPPORTED", "get_layout", "rebuild_from_type", "rebuild_parameter",
-    "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_v2", "rebuild_tensor_v3",
-    "set_attributes", "view_of",
+    "FUNCTIONS", "UNSUPPORTED", "get_layout", "rebuild_from_type",
+    "rebuild_meta_tensor_no_storage", "rebuild_parameter", "rebuild_parameter_with_state",
+    "rebuild_tensor", "rebuild_tensor_v2", "rebuild_tensor_v3", "set_attributes", "view_of",
 ]  # fmt: skip
 
 _LIMIT = 2**63
@@ -114,6 +115,22 @@ def rebuild_tensor_v3(
     return _finished(view_of(storage, dtype, storage_offset, size, stride), requires_grad, metadata)
 
 
+def rebuild_meta_tensor_no_storage(
+    dtype: Any, size: Any, stride: Any, requires_grad: Any
+) -> Tensor:
+    """A tensor without memory."""
+    if not isinstance(dtype, DType):
+        raise pickle.UnpicklingError(
+            f"the dtype of a tensor in the file is a {type(dtype).__name__}"
+        )
+    size, stride = _sizes(size, "size"), _sizes(stride, "stride")
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"mismatch in length of strides and shape: {len(stride)} strides for {len(size)} sizes"
+        )
+    return _finished(make(bare(size, dtype.np, stride)), requires_grad, None)
+
+
 def rebuild_parameter(data: Any, requires_grad: Any, backward_hooks: Any) -> Any:
     """A parameter over a tensor."""
     if not isinstance(data, Tensor):
@@ -187,8 +204,8 @@ def get_layout(name: Any) -> layout:
 
 
 _TENSORS = frozenset(
-    (rebuild_tensor, rebuild_tensor_v2, rebuild_tensor_v3, rebuild_parameter,
-     rebuild_parameter_with_state)
+    (rebuild_tensor, rebuild_tensor_v2, rebuild_tensor_v3, rebuild_meta_tensor_no_storage,
+     rebuild_parameter, rebuild_parameter_with_state)
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}
@@ -198,7 +215,7 @@ UNSUPPORTED: dict[str, str] = {
     f"torch._utils.{name}": f"functorch_lite.torch has no {what} tensors"
     for name, what in (
         ("_rebuild_sparse_tensor", "sparse"), ("_rebuild_qtensor", "quantized"),
-        ("_rebuild_nested_tensor", "nested"), ("_rebuild_meta_tensor_no_storage", "meta"),
+        ("_rebuild_nested_tensor", "nested"),
         ("_rebuild_wrapper_subclass", "wrapper"), ("_rebuild_device_tensor_from_numpy", "XLA"),
         ("_rebuild_device_tensor_from_cpu_tensor", "XLA"),
     )

@@ -1,0 +1,1 @@
+"""The device ``meta``: tensors with shapes, strides and dtypes, but without memory."""
