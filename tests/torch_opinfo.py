@@ -2,8 +2,11 @@
 
 ``python -m tests.torch_opinfo`` runs every entry of PyTorch's own database of operations with the
 database's sample inputs, in each dtype that the entry supports on the CPU, here and in PyTorch:
-results must have PyTorch's dtype, sizes and values, and gradients its values. Needs the peers
-extra.
+results must have PyTorch's dtype, sizes and values, and gradients its values. ``--mode`` runs
+something else of each entry: ``errors`` the database's wrong calls, ``out`` its samples with
+``out=``, ``variants`` methods, operators, forms in place and aliases, ``second`` second
+derivatives, ``forward-ad`` products with tangents; ``reference``, ``noncontiguous`` and
+``conjugated`` other inputs. Needs the peers extra.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tests.opinfo.children import DTYPES, entry_names, passing_names, results
+from tests.opinfo.children import CASES, DTYPES, KINDS, entry_names, passing_names, results
 
 ORDER = ("crash", "missing name", "argument not accepted", "missing dtype", "raises",
          "wrong dtype", "wrong shape", "wrong value", "wrong gradient")  # fmt: skip
@@ -32,6 +35,8 @@ def failure(result: dict[str, Any], part: str) -> tuple[str, str, str] | None:
 
 def passes(result: dict[str, Any]) -> bool:
     """Whether an entry is right in all dtypes, results and gradients, and was compared at all."""
+    if "forward" not in result:
+        return bool(result["cases"] == result["right"] > 0)
     failures = failure(result, "forward") or failure(result, "gradient")
     return failures is None and result["compared"] > 0
 
@@ -67,11 +72,31 @@ def report(found: Sequence[dict[str, Any]], verbose: bool = True) -> str:
     return "\n".join(lines)
 
 
+def report_cases(found: Sequence[dict[str, Any]]) -> str:
+    """The table of a mode that counts cases, and failures by cause."""
+    run = [r for r in found if r["cases"]]
+    right, cases = (sum(r[part] for r in run) for part in ("right", "cases"))
+    lines = [
+        f"entries                       {sum(map(passes, run)):5d} of {len(run)}",
+        f"cases                         {right:5d} of {cases}",
+    ]
+    if messages := sum(r["messages"] for r in run):
+        lines.append(f"messages as PyTorch's         {messages:5d}")
+    causes: dict[str, list[str]] = collections.defaultdict(list)
+    for r in run:
+        for cause, text in r["failures"]:
+            causes[cause].append(f"{r['name']}: {text}")
+    for cause, texts in sorted(causes.items()):
+        lines += ["", f"{cause}: {len(texts)}", *[f"  {text}" for text in texts]]
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status is 1 if an entry of the list of passing ones fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.torch_opinfo", description=__doc__)
     parser.add_argument("--only", metavar="PATTERN", action="append",
                         help="entries whose names match; may be repeated")  # fmt: skip
+    parser.add_argument("--mode", choices=(*KINDS, *CASES), default=KINDS[0])
     parser.add_argument("--dtypes", default=",".join(DTYPES), help="by name, with commas")
     parser.add_argument("--samples", type=int, default=40, help="at most, per entry and dtype")
     parser.add_argument("--json", metavar="FILE", help="write everything found")
@@ -93,12 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     begin = time.perf_counter()
     found = []
-    for result in results(names, dtypes, options.samples):
+    for result in results(names, dtypes, options.samples, options.mode):
         found.append(result)
         if sys.stderr.isatty():
             print(f"\r{len(found)} of {len(names)} {result['name'][:50]:50}", end="",
                   file=sys.stderr)  # fmt: skip
-    print(report(found))
+    print(report_cases(found) if options.mode in CASES else report(found))
     print(f"\n{time.perf_counter() - begin:.0f} s")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
@@ -107,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.passing:
         with open(options.passing, "w", encoding="utf-8") as file:
             file.write("\n".join(good) + "\n")
-    lost = sorted({r["name"] for r in found} & set(passing_names()) - set(good))
+    lost = sorted({r["name"] for r in found} & set(passing_names(options.mode)) - set(good))
     if lost:
         print("passed before: " + ", ".join(lost))
     return 1 if lost else 0

@@ -17,7 +17,8 @@ from tests.opinfo.compare import Comparison, Tolerance, tensors_in
 from tests.opinfo.ties import same_choice
 from tests.opinfo.translate import Missing, ours, real, to_ours
 
-__all__ = ["check", "database", "title"]
+__all__ = ["called", "cause_of", "check", "comparison_of", "database", "difference", "leaves_of",
+           "line", "processed_by", "spread", "title", "words"]  # fmt: skip
 
 GRADIENT_DTYPES = ("float32", "float64")
 
@@ -60,13 +61,15 @@ class Failure(Exception):
         self.cause, self.text = cause, text
 
 
-def check(op: Any, dtypes: Sequence[str], samples: int) -> dict[str, Any]:
+def check(op: Any, dtypes: Sequence[str], samples: int, kind: str = "samples") -> dict[str, Any]:
     """Run an entry.
 
     Args:
         op: the entry.
         dtypes: by name; those that the entry does not support on the CPU are left out.
         samples: how many of a dtype's samples at most, spread over all.
+        kind: of inputs, one of ``children.KINDS``; conjugated ones are complex and
+            have no gradients.
 
     Returns:
         ``name``; ``forward`` and ``gradient``, each a dict from a dtype to None or a failure
@@ -81,10 +84,10 @@ def check(op: Any, dtypes: Sequence[str], samples: int) -> dict[str, Any]:
         "closer": 0,
     }  # fmt: skip
     for name in dtypes:
-        if name not in supported:
+        if name not in supported or (kind == "conjugated" and not name.startswith("complex")):
             continue
         wanted = op.supports_autograd and name in GRADIENT_DTYPES and name in backward
-        entry = _Entry(op, name, bool(wanted))
+        entry = _Entry(op, name, bool(wanted), kind)
         result["forward"][name], gradient = entry.run(samples)
         result["samples"] += entry.count
         result["compared"] += entry.compared
@@ -97,9 +100,8 @@ def check(op: Any, dtypes: Sequence[str], samples: int) -> dict[str, Any]:
 class _Entry:
     """An entry in one dtype."""
 
-    def __init__(self, op: Any, dtype: str, gradient: bool) -> None:
-        self.op, self.dtype, self.gradient = op, dtype, gradient
-        self.widened = _widened(op)
+    def __init__(self, op: Any, dtype: str, gradient: bool, kind: str) -> None:
+        self.op, self.dtype, self.gradient, self.kind = op, dtype, gradient, kind
         self.count = self.compared = self.closer = 0
 
     def run(self, most: int) -> tuple[Any, Any]:
@@ -124,61 +126,47 @@ class _Entry:
         real.manual_seed(0)
         np.random.seed(0)  # noqa: NPY002  (which the database draws from)
         dtype = getattr(real, self.dtype)
-        made = list(self.op.sample_inputs("cpu", dtype, requires_grad=self.gradient))
-        if len(made) <= most:
-            return made
-        return [made[i * len(made) // most] for i in range(most)]
+        of = self.op.reference_inputs if self.kind == "reference" else self.op.sample_inputs
+        made = spread(list(of("cpu", dtype, requires_grad=self.gradient)), most)
+        if self.kind == "noncontiguous":
+            return [s.noncontiguous() for s in made]
+        return made
 
     def _sample(self, f: Any, sample: Any) -> tuple[Any, Any]:
         try:
             given = to_ours((sample.input, sample.args, sample.kwargs))
         except Missing as error:
             return ["missing name", str(error)], None
-        what = _words(sample)
-        theirs, their_error = _called(real, self.op.op, sample.input, sample.args, sample.kwargs)
-        mine, my_error = _called(ours, f, *given)
+        what = words(sample)
+        if self.kind == "conjugated":
+            sample = sample.transform(lambda x: _conjugated(x, real))
+            given = _each(given, lambda x: _conjugated(x, ours))
+        theirs, their_error = called(real, self.op.op, sample.input, sample.args, sample.kwargs)
+        mine, my_error = called(ours, f, *given)
         if their_error is not None:
             if my_error is None:
                 text = f"no error instead of {type(their_error).__name__} {their_error}{what}"
-                return ["wrong value", _line(text)], None
+                return ["wrong value", line(text)], None
             return None, None
         if my_error is not None:
-            return [_cause(my_error), _line(f"{type(my_error).__name__}: {my_error}{what}")], None
-        processed = (mine, theirs)
-        process = sample.output_process_fn_grad
+            return [cause_of(my_error), line(f"{type(my_error).__name__}: {my_error}{what}")], None
         try:
-            processed = (to_ours(process)(mine), process(theirs))
+            processed = processed_by(sample, mine, theirs)
         except Exception as error:
-            return ["raises", _line(f"{error!r} in the database's own function{what}")], None
+            return ["raises", line(f"{error!r} in the database's own function{what}")], None
         self.compared += 1
-        compare = self._comparison(sample)
-        found = compare(mine, theirs)
-        if found is not None and found[0] == "wrong value":
-            if _is_decomposition(self.op.name):
-                # Factors are defined up to signs, which the database's function takes away.
-                found = compare(*processed)
-            elif same_choice(self.op.name, sample, mine, theirs):
-                found = None
+        compare = comparison_of(self.op, sample)
+        found = difference(self.op, sample, compare, mine, theirs)
         self.closer += compare.closer
         if found is not None:
-            return [found[0], _line(found[1] + what)], None
+            return [found[0], line(found[1] + what)], None
         if not self.gradient or not compare.values:
             return None, None
         try:
             self._gradients(compare, given, sample, *processed)
         except Failure as failure:
-            return None, [failure.cause, _line(failure.text + what)]
+            return None, [failure.cause, line(failure.text + what)]
         return None, None
-
-    def _comparison(self, sample: Any) -> Comparison:
-        """How results and gradients of a sample are compared."""
-
-        def exact() -> Any:
-            wide = _widened_sample((sample.input, sample.args, sample.kwargs))
-            found, error = _called(real, self.op.op, *wide)
-            return None if error is not None else found
-
-        return Comparison(self.widened, self.op.name not in UNINITIALISED, exact)
 
     def _gradients(
         self, compare: Comparison, given: Any, sample: Any, mine: Any, theirs: Any
@@ -188,8 +176,8 @@ class _Entry:
         Raises:
             Failure: they differ.
         """
-        leaves = _leaves((sample.input, sample.args, sample.kwargs))
-        my_leaves = _leaves(given)
+        leaves = leaves_of((sample.input, sample.args, sample.kwargs))
+        my_leaves = leaves_of(given)
         pairs = [
             (a, b)
             for a, b in zip(tensors_in(mine), tensors_in(theirs), strict=True)
@@ -216,7 +204,7 @@ class _Entry:
                 [a for a, _ in pairs], my_leaves, to_ours(cotangents), allow_unused=True
             )
         except Exception as error:
-            raise Failure(_cause(error), f"{type(error).__name__}: {error}") from error
+            raise Failure(cause_of(error), f"{type(error).__name__}: {error}") from error
         compare = compare.of_gradients(lambda: self._exact_gradients(sample, cotangents))
         for i, (a, b) in enumerate(zip(found, expected, strict=True)):
             if a is None or b is None:
@@ -232,17 +220,72 @@ class _Entry:
     def _exact_gradients(self, sample: Any, cotangents: Any) -> Any:
         """The gradients of the same call in float64."""
         wide = _widened_sample((sample.input, sample.args, sample.kwargs))
-        found, error = _called(real, self.op.op, *wide)
+        found, error = called(real, self.op.op, *wide)
         if error is not None:
             return None
         outs = [t for t in tensors_in(sample.output_process_fn_grad(found)) if t.requires_grad]
         return real.autograd.grad(
-            outs, _leaves(wide), [c.to(o.dtype) for c, o in zip(cotangents, outs, strict=True)],
+            outs, leaves_of(wide), [c.to(o.dtype) for c, o in zip(cotangents, outs, strict=True)],
             allow_unused=True,
         )  # fmt: skip
 
 
-def _called(module: Any, f: Any, first: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+def comparison_of(op: Any, sample: Any, f: Any = None) -> Comparison:
+    """How results and gradients of a sample are compared.
+
+    Args:
+        f: of PyTorch, if it is not the entry's own.
+    """
+
+    def exact() -> Any:
+        wide = _widened_sample((sample.input, sample.args, sample.kwargs))
+        found, error = called(real, f or op.op, *wide)
+        return None if error is not None else found
+
+    return Comparison(_widened(op), op.name not in UNINITIALISED, exact)
+
+
+def processed_by(sample: Any, mine: Any, theirs: Any) -> tuple[Any, Any]:
+    """Both results after the database's own function, which takes away what is ambiguous."""
+    process = sample.output_process_fn_grad
+    return to_ours(process)(mine), process(theirs)
+
+
+def difference(op: Any, sample: Any, compare: Comparison, mine: Any, theirs: Any) -> Any:
+    """What is different in results, up to signs of factors and positions of equal elements."""
+    found = compare(mine, theirs)
+    if found is not None and found[0] == "wrong value":
+        if _is_decomposition(op.name):
+            found = compare(*processed_by(sample, mine, theirs))
+        elif same_choice(op.name, sample, mine, theirs):
+            found = None
+    return found
+
+
+def spread(made: list[Any], most: int) -> list[Any]:
+    """At most so many, spread over all."""
+    if len(made) <= most:
+        return made
+    return [made[i * len(made) // most] for i in range(most)]
+
+
+def _conjugated(x: Any, module: Any) -> Any:
+    """A complex tensor of the same values, as the conjugate of another."""
+    if isinstance(x, module.Tensor) and x.is_complex():
+        return x.conj().clone().conj()
+    return x
+
+
+def _each(x: Any, f: Any) -> Any:
+    """A function on all that lists, tuples and dicts hold."""
+    if isinstance(x, dict):
+        return {k: _each(v, f) for k, v in x.items()}
+    if isinstance(x, (list, tuple)) and not isinstance(x, ours.Size):
+        return type(x)([_each(v, f) for v in x])
+    return f(x)
+
+
+def called(module: Any, f: Any, first: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
     """The result or the error of a call, random numbers from a fixed seed."""
     module.manual_seed(0)
     try:
@@ -269,7 +312,7 @@ def _widened_sample(x: Any) -> Any:
     return x
 
 
-def _leaves(given: Any) -> list[Any]:
+def leaves_of(given: Any) -> list[Any]:
     return [t for t in tensors_in(given) if t.requires_grad and t.is_leaf]
 
 
@@ -298,7 +341,7 @@ _ARGUMENT_WORDS = re.compile(
 )
 
 
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """The group of an error that PyTorch does not raise."""
     text = str(error)
     if isinstance(error, Missing) or "has no attribute" in text or "is not defined" in text:
@@ -310,7 +353,7 @@ def _cause(error: Exception) -> str:
     return "raises"
 
 
-def _words(sample: Any) -> str:
+def words(sample: Any) -> str:
     """A sample in few words, for the report."""
 
     def word(x: Any) -> str:
@@ -325,5 +368,5 @@ def _words(sample: Any) -> str:
     return " for (" + ", ".join(parts) + ")"
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     return " ".join(text.split())[:400]

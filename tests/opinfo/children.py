@@ -13,10 +13,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["DTYPES", "PASSING", "ROOT", "entry_names", "passing_names", "results"]
+__all__ = ["CASES", "DTYPES", "KINDS", "ROOT", "entry_names", "passing_names", "results"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PASSING = Path(__file__).with_name("passing.txt")
+KINDS = ("samples", "reference", "noncontiguous", "conjugated")
+"""Modes that compare results and gradients, by where the inputs come from: the samples, more of
+them (``reference_inputs``), the samples with gaps in memory, the complex ones as views of their
+conjugates."""
+CASES = ("errors", "out", "variants", "second", "forward-ad")
+"""Modes that count cases: wrong calls; outputs given with ``out=``; methods, operators, forms in
+place and aliases; second derivatives; products with tangents."""
 CHUNK = 120
 DTYPES = (
     "float32", "float64", "bfloat16", "float16", "complex64", "complex128", "int64", "int32",
@@ -28,9 +34,10 @@ ENTRY_SECONDS = 240
 Result = dict[str, Any]
 
 
-def passing_names() -> list[str]:
-    """The entries that are known to pass, in forward and gradient."""
-    lines = PASSING.read_text(encoding="utf-8").splitlines()
+def passing_names(mode: str = "samples") -> list[str]:
+    """The entries that are known to pass in a mode."""
+    file = Path(__file__).with_name("passing") / f"{mode}.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [line for line in lines if line and not line.startswith("#")]
 
 
@@ -44,7 +51,11 @@ def entry_names() -> list[str]:
 
 
 def results(
-    names: Sequence[str], dtypes: Sequence[str], samples: int, entry_seconds: float = ENTRY_SECONDS
+    names: Sequence[str],
+    dtypes: Sequence[str],
+    samples: int,
+    mode: str = "samples",
+    entry_seconds: float = ENTRY_SECONDS,
 ) -> Iterator[Result]:
     """Run entries, in chunks of one process each.
 
@@ -52,26 +63,27 @@ def results(
         names: of entries.
         dtypes: by name.
         samples: at most so many per entry and dtype.
+        mode: one of ``KINDS`` or ``CASES``.
         entry_seconds: after which an entry is given up.
 
     Yields:
-        what ``check`` returns, or the same with ``crash`` as a failure in every dtype.
+        what ``check`` or a ``Tally`` returns, or the same with ``crash`` as a failure.
     """
     rest = list(names)
     while rest:
         chunk = rest[:CHUNK]
         done = 0
-        for result in _chunk(chunk, dtypes, samples, entry_seconds):
+        for result in _chunk(chunk, dtypes, samples, mode, entry_seconds):
             done += 1
             yield result
         rest = rest[max(done, 1) :]
 
 
 def _chunk(
-    names: Sequence[str], dtypes: Sequence[str], samples: int, entry_seconds: float
+    names: Sequence[str], dtypes: Sequence[str], samples: int, mode: str, entry_seconds: float
 ) -> Iterator[Result]:
     """The results of one process, up to its end; that of the entry that ended it is the last."""
-    command = [sys.executable, "-m", "tests.opinfo.worker",
+    command = [sys.executable, "-m", "tests.opinfo.worker", "--mode", mode,
                "--dtypes", ",".join(dtypes), "--samples", str(samples)]  # fmt: skip
     child = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, text=True,
@@ -128,5 +140,6 @@ def _read(stream: IO[str], put: Any) -> None:
 
 def _crash(name: str, dtypes: Sequence[str], text: str) -> Result:
     failures = {dtype: ["crash", text] for dtype in dtypes}
-    return {"name": name, "forward": failures, "gradient": {}, "samples": 0,
-            "compared": 0, "closer": 0, "seconds": 0.0}  # fmt: skip
+    return {"name": name, "forward": failures, "gradient": {}, "samples": 0, "compared": 0,
+            "closer": 0, "cases": 1, "right": 0, "messages": 0, "failures": [["crash", text]],
+            "seconds": 0.0}  # fmt: skip

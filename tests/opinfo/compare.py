@@ -130,11 +130,11 @@ class Comparison:
         else:
             relative, absolute = tolerance_of(theirs.dtype, self.widened)
             wide = np.complex128 if a.dtype.kind == "c" else np.float64
-            a, b = a.astype(wide), b.astype(wide)
+            own, a, b = a.dtype, a.astype(wide), b.astype(wide)
             with np.errstate(all="ignore"):
                 wrong = np.asarray(~np.isclose(a, b, relative, absolute, equal_nan=True))
                 if wrong.any():
-                    wrong = self._farther(wrong, a, b, path)
+                    wrong = self._farther(wrong, a, b, own, path)
         if not wrong.any():
             return None
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -143,8 +143,12 @@ class Comparison:
             f"at {place} {a[place]} instead of {b[place]}"
         )
 
-    def _farther(self, wrong: Any, a: Any, b: Any, path: tuple[int, ...]) -> Any:
-        """Which of the wrong elements are farther than PyTorch's from the result in float64."""
+    def _farther(self, wrong: Any, a: Any, b: Any, own: Any, path: tuple[int, ...]) -> Any:
+        """Which of the wrong elements are farther than PyTorch's from the result in float64.
+
+        Args:
+            own: the NumPy dtype in which they are.
+        """
         if self._made is None:
             self._made = (self._exact(),)
         exact = self._made[0]
@@ -157,7 +161,10 @@ class Comparison:
             return wrong
         # What is drawn at random in float64 has nothing to do with either.
         near = NEAR * np.max(abs(c), initial=0.0, where=np.isfinite(c))
-        farther = wrong & ~(abs(a - c) <= np.minimum(abs(b - c), near))
+        # Where PyTorch overflows and the result in float64 does not, it is infinitely far.
+        theirs = np.where(np.isfinite(c) & ~np.isfinite(b), np.inf, abs(b - c))
+        rounded = c.astype(own).astype(c.dtype)
+        farther = wrong & ~(abs(a - c) <= np.minimum(theirs, near)) & (a != rounded)
         self.closer += int(wrong.sum()) - int(farther.sum())
         return farther
 

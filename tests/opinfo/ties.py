@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.opinfo.compare import tensors_in
 from tests.opinfo.translate import array_of, real
 
@@ -38,8 +40,15 @@ def same_choice(name: str, sample: Any, mine: Any, theirs: Any) -> bool:
         chosen, b = chosen.unsqueeze(dim), b.unsqueeze(dim)
     if chosen.numel() and not 0 <= int(chosen.min()) <= int(chosen.max()) < x.shape[dim]:
         return False
-    # With the chosen elements equal, so are the values that the operation returns beside.
-    return real.equal(x.gather(dim, chosen).nan_to_num(), x.gather(dim, b).nan_to_num())
+    if chosen.shape[dim] > 1 and bool((chosen.sort(dim).values.diff(dim=dim) == 0).any()):
+        return False
+    values = [tensors_in(r)[:-1] for r in (mine, theirs)]
+    pairs = [*zip(*values, strict=True), (x.gather(dim, chosen), x.gather(dim, b))]
+    return all(_same(array_of(p), array_of(q)) for p, q in pairs)
+
+
+def _same(p: Any, q: Any) -> bool:
+    return bool(np.all((p == q) | ((p != p) & (q != q))))
 
 
 def _is_stable(sample: Any) -> bool:

@@ -21,13 +21,16 @@ real = pytest.importorskip("torch")
 
 import functorch_lite.torch as ours  # noqa: E402
 
-__all__ = ["Missing", "array_of", "ours", "real", "to_ours"]
+__all__ = ["Missing", "array_of", "ours", "real", "to_ours", "together"]
 
 DATABASE = "torch.testing."
 # Modules whose functions users name, the shortest name first.
 PUBLIC = (
     "", "nn.functional", "linalg", "fft", "special", "signal.windows", "masked", "sparse", "Tensor",
 )  # fmt: skip
+
+
+MOST_AXES = 64  # of NumPy
 
 
 class Missing(Exception):
@@ -65,6 +68,19 @@ def _paths() -> dict[int, str]:
 
 
 # ------------------------------------------------------------------------------------------ tensors
+_memories: dict[Any, Any] | None = None
+
+
+def together(x: Any) -> Any:
+    """Like ``to_ours``, with tensors that share memory where PyTorch's do."""
+    global _memories
+    _memories = {}
+    try:
+        return to_ours(x)
+    finally:
+        _memories = None
+
+
 def array_of(t: Any) -> np.ndarray:
     """The values of a tensor of either kind."""
     if not isinstance(t, real.Tensor):
@@ -85,6 +101,8 @@ def _tensor(t: Any) -> Any:
         raise Missing(f"layout {t.layout}")
     if not hasattr(ours, str(t.dtype).removeprefix("torch.")):
         raise Missing(str(t.dtype))
+    if t.device.type != "cpu" or t.dim() > MOST_AXES:
+        raise Missing(f"a tensor of {t.dim()} axes on {t.device}")
     plain = t.detach()
     if not plain.numel():
         made = ours.empty_strided(tuple(t.shape), t.stride(), dtype=to_ours(t.dtype))
@@ -92,8 +110,16 @@ def _tensor(t: Any) -> Any:
         made = ours.from_numpy(array_of(plain.clone()).copy())
     else:
         reach = 1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True))
-        whole = plain.as_strided((t.storage_offset() + reach,), (1,), 0)
-        made = ours.from_numpy(array_of(whole).copy())
+        size = t.untyped_storage().nbytes() // t.element_size()
+        if t.storage_offset() + reach > size:
+            raise Missing("a tensor beyond its memory")
+        key = (t.untyped_storage().data_ptr(), t.dtype)
+        made = None if _memories is None else _memories.get(key)
+        if made is None:
+            count = t.storage_offset() + reach if _memories is None else size
+            made = ours.from_numpy(array_of(plain.as_strided((count,), (1,), 0)).copy())
+            if _memories is not None:
+                _memories[key] = made
         made = made.as_strided(tuple(t.shape), t.stride(), t.storage_offset())
     made = made.detach()
     return made.requires_grad_() if t.requires_grad else made

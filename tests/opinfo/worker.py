@@ -10,7 +10,8 @@ import json
 import sys
 import time
 
-from tests.opinfo.check import check, database, title
+from tests.opinfo.check import database, title
+from tests.opinfo.modes import MODES
 from tests.opinfo.translate import real
 
 
@@ -19,7 +20,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--dtypes", required=True)
     parser.add_argument("--samples", type=int, required=True)
+    parser.add_argument("--mode", choices=MODES, required=True)
     options = parser.parse_args()
+    run = MODES[options.mode]
     real.set_num_threads(1)
     entries = {title(op): op for op in database()}
     output, sys.stdout = sys.stdout, sys.stderr
@@ -27,7 +30,7 @@ def main() -> None:
         name = line.rstrip("\n")
         print(json.dumps({"starts": name}), file=output, flush=True)
         begin = time.perf_counter()
-        found = check(entries[name], options.dtypes.split(","), options.samples)
+        found = run(entries[name], options.dtypes.split(","), options.samples)
         found["seconds"] = time.perf_counter() - begin
         print(json.dumps(found), file=output, flush=True)
 

@@ -11,7 +11,7 @@ from tests.opinfo.compare import Comparison, Tolerance
 from tests.opinfo.ties import same_choice
 from tests.opinfo.translate import Missing, array_of, to_ours
 
-AT_LEAST = 640
+AT_LEAST = 665
 SHORT = 10
 
 
@@ -109,6 +109,13 @@ def test_positions_of_equal_elements_may_be_exchanged():
     assert not same_choice("add", sample, ours.tensor([2, 1, 0]), theirs)
     stable = Sample(real.tensor([5, 5, 1]), stable=True)
     assert not same_choice("argsort", stable, ours.tensor([2, 1, 0]), theirs)
+    assert not same_choice("argsort", sample, ours.tensor([2, 0, 0]), theirs)
+    other = Sample(real.tensor([0.0, float("nan"), 0.0]))
+    assert not same_choice("argsort", other, ours.tensor([0, 1, 2]), real.tensor([0, 2, 1]))
+    wrong = [ours.tensor([1, 5, 4]), ours.tensor([2, 1, 0])]
+    assert not same_choice("sort", sample, wrong, [real.tensor([1, 5, 5]), theirs])
+    right = [ours.tensor([1, 5, 5]), ours.tensor([2, 1, 0])]
+    assert same_choice("sort", sample, right, [real.tensor([1, 5, 5]), theirs])
 
 
 # ---------------------------------------------------------------------------------- the translation
@@ -144,12 +151,14 @@ def test_functions_of_the_database_run_over_our_package():
 
 
 def test_what_is_missing_has_a_cause():
-    assert check._cause(AttributeError("module 'torch' has no attribute 'x'")) == "missing name"
-    assert check._cause(TypeError("f() got an unexpected keyword argument 'k'")) == (
+    assert check.cause_of(AttributeError("module 'torch' has no attribute 'x'")) == "missing name"
+    assert check.cause_of(TypeError("f() got an unexpected keyword argument 'k'")) == (
         "argument not accepted"
     )
-    assert check._cause(NotImplementedError("\"f\" not implemented for 'Half'")) == "missing dtype"
-    assert check._cause(ValueError("no")) == "raises"
+    assert (
+        check.cause_of(NotImplementedError("\"f\" not implemented for 'Half'")) == "missing dtype"
+    )
+    assert check.cause_of(ValueError("no")) == "raises"
 
 
 # ------------------------------------------------------------------------------------ the processes

@@ -94,6 +94,11 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         raise RuntimeError(
             f"prelu: Type promoting not supported. Got {own.scalar_name} and {other.scalar_name}"
         )
+    if weight._np.ndim > 1:
+        raise RuntimeError(
+            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+            f"{weight._np.ndim}"
+        )
     count, ndim = weight._np.size, input._np.ndim
     if count != 1:
         channels = input._np.shape[1] if ndim > 1 else 1

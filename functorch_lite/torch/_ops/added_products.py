@@ -14,6 +14,7 @@ from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.arithmetic import check_factor
+from functorch_lite.torch._ops.axes import rows
 from functorch_lite.torch._ops.bilinear import (
     SMALL,
     BilinearNode,
@@ -204,7 +205,7 @@ def baddbmm_(
 def _batch_sum(a: Any, b: Any) -> Any:
     """The sum over a batch of matrix products: one product, rows of the batch side by side."""
     count, n, m = a.shape
-    flat = np.ascontiguousarray(a.swapaxes(0, 1)).reshape(n, count * m)
+    flat = rows(a.swapaxes(0, 1)).reshape(n, count * m)
     return product(flat, b.reshape(count * m, b.shape[2]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from functorch_lite.core.trace import state
 from functorch_lite.ops.families import HALF_CHARS, const
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
+from functorch_lite.torch._core.foreign import is_foreign, refused_here
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import apply_ready, ready
 from functorch_lite.torch._core.large import BIG, when_large
@@ -26,13 +28,24 @@ from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import Local, Unary, argument, cannot_hold, halved
 
 __all__ = [
-    "ADD", "MUL", "SUB", "NoOperand", "by_number", "common", "in_single", "local2",
+    "ADD", "MUL", "SUB", "NoOperand", "by_number", "common", "in_single", "is_operand", "local2",
     "never", "number", "operand", "operate", "operate_inplace", "operators", "pair",
     "quick_inplace", "quick_pair", "tolerant", "written_from",
 ]  # fmt: skip
 
 _NONE: dict[str, Any] = {}
 NUMBERS = (bool, int, float, complex)
+
+
+def is_operand(value: Any) -> bool:
+    """Whether it is a tensor or a number.
+
+    Raises:
+        TypeError: it is a tensor of PyTorch.
+    """
+    if is_foreign(value):
+        raise refused_here("operation")
+    return isinstance(value, (Tensor, np.generic, *NUMBERS))
 
 
 _numbers: dict[Any, Array] = {}
@@ -91,6 +104,7 @@ def python_type(value: Any) -> type:
     for each in (bool, int, float, complex):
         if isinstance(value, each):
             return each
+    is_operand(value)  # has a word of its own for tensors of PyTorch
     raise NoOperand(f"unsupported operand type(s): {cls.__name__!r}")
 
 
@@ -325,14 +339,34 @@ def operators(
 
     setattr(Tensor, f"__{name}__", operator)
     if reflected is not None:
-        setattr(Tensor, f"__r{name}__", tolerant(reflected))
+        setattr(Tensor, f"__r{name}__", tolerant(_of_tensors(f"__r{name}__", reflected)))
+
+
+def _of_tensors(name: str, f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method that, looked up in the class, refuses to be called with another first operand."""
+
+    @functools.wraps(f)
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(self, Tensor):
+            raise no_descriptor(name, self)
+        return f(self, other)
+
+    return method
+
+
+def no_descriptor(name: str, value: Any) -> TypeError:
+    """What is said where a method, looked up in the class, is called with no tensor."""
+    return TypeError(
+        f"descriptor '{name}' for 'torch._C.TensorBase' objects doesn't apply to a "
+        f"'{type(value).__name__}' object"
+    )
 
 
 def tolerant(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A dunder that leaves operands that are none to the other side."""
 
     def operator(self: Any, other: Any) -> Any:
-        if overrides.known and overrides.recorder is not None:
+        if overrides.known and (overrides.recorder is not None or overrides.meta is not None):
             handled = override(operator, (self, other), {})
             if handled is not NotImplemented:
                 return handled

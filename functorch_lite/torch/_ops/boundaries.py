@@ -29,13 +29,15 @@ def _search(boundaries: Any, values: Any, right: bool, narrow: bool) -> Tensor:
     if boundaries.dtype.kind in "bc":
         name = from_np(boundaries.dtype).scalar_name
         raise NotImplementedError(f"\"searchsorted_out_cpu\" not implemented for '{name}'")
+    data: Any
     if boundaries.ndim == 1:
         data = _places(boundaries, values, right)
+        data = np.asarray(data) if isinstance(data, np.generic) else data
     else:
         data = np.empty(values.shape, np.int64)
         for at in np.ndindex(values.shape[:-1]):
             data[at] = _places(boundaries[at], values[at], right)
-    return make(rows(np.asarray(data)).astype(np.int32 if narrow else np.int64))
+    return make(rows(data).astype(np.int32 if narrow else np.int64))
 
 
 def _places(line: Any, values: Any, right: bool) -> Any:

@@ -91,7 +91,7 @@ def _logit(x: Any, *, eps: float | None) -> Any:
 
 def _logit_rule(t: Any, x: Any, eps: float | None) -> Any:
     both = ops.mul(x, ops.sub(const(1.0, x.dtype), x))
-    grad = ops.select(ops.eq(both, zeros_like(both)), scale(t, math.inf), ops.div(t, both))
+    grad = ops.div(t, both)
     low, high = (0.0, 1.0) if eps is None else (eps, 1.0 - eps)
     inside = ops.bitwise_and(ops.ge(x, const(low, x.dtype)), ops.le(x, const(high, x.dtype)))
     outside = const(math.nan if eps is None else 0.0, t.dtype)

@@ -17,12 +17,13 @@ from functorch_lite.torch._core.order import in_order
 from functorch_lite.torch._core.public import method, override, overrides, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.binary import (
-    NUMBERS,
     NoOperand,
     broadcast_error,
     check_fits,
     check_result,
     common,
+    is_operand,
+    no_descriptor,
     number,
 )
 from functorch_lite.torch._ops.copying import converted_data
@@ -244,12 +245,14 @@ def _bits(
             handled = override(call, (self, other), {})
             if handled is not NotImplemented:
                 return handled
-        if not isinstance(other, (Tensor, np.generic, *NUMBERS)):
+        if not is_operand(other):
             return NotImplemented
         return f(self, other)
 
     def reflected(self: Any, other: Any) -> Any:
-        if not isinstance(other, (Tensor, np.generic, *NUMBERS)):
+        if not isinstance(self, Tensor):
+            raise no_descriptor(f"__r{dunder}__", self)
+        if not is_operand(other):
             return NotImplemented
         return call(other, self)
 

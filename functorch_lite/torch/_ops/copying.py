@@ -24,10 +24,12 @@ from functorch_lite.torch._core.tensor import (
     strides_of,
 )
 from functorch_lite.torch._core.view import contiguous_strides
+from functorch_lite.torch._meta.refusals import no_copy
+from functorch_lite.torch._meta.symbol import MetaSymbol, bare, bare_like, is_meta
 
 __all__ = ["cast", "empty_as"]
 
-CPU = Device("cpu")
+CPU, META = Device("cpu"), Device("meta")
 _CHANNELS = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 
 
@@ -67,8 +69,8 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     Source: ``torch.Tensor.to``.
     """
     dtype, device, copy, memory_format = target_of(args, kwargs)
-    if device is not None:
-        check_device(device)
+    if device is not None and (check_device(device).type == "meta") is not is_meta(self):
+        return _moved(self, device, dtype, memory_format)
     have = self.dtype
     if not copy and (dtype is None or dtype is have):
         if memory_format in (None, layout.preserve_format) or is_laid_out(self, memory_format):
@@ -79,6 +81,25 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if memory_format not in (None, layout.preserve_format):
         data = laid_out(data, memory_format)
     return converted(self, data)
+
+
+def _moved(t: Tensor, device: Any, dtype: DType | None, memory_format: Any) -> Tensor:
+    """The same without memory.
+
+    Raises:
+        NotImplementedError: it has none, and would have to get some.
+    """
+    if is_meta(t):
+        raise no_copy()
+    strides = dense_strides(t._np) if not is_dense(t._np) else strides_of(t._np)
+    data: Any = bare(t._np.shape, (t.dtype if dtype is None else dtype).np, strides)
+    if memory_format not in (None, layout.preserve_format):
+        data = laid_out(data, memory_format)
+    out = make(data)
+    if wants_grad((t,)) and data.dtype.kind in "fcV":
+        source, place = t.dtype, t.device
+        attach(out, formula("ToCopyBackward0", (t,), lambda g: g.to(place, source)))
+    return out
 
 
 _TO = {"dtype", "device", "non_blocking", "copy", "memory_format"}
@@ -145,6 +166,28 @@ def check_device(device: Any) -> Any:
     return found
 
 
+def placed(data: Any, device: Any) -> Any:
+    """New raw values on a device: without memory if it is ``meta``.
+
+    Raises:
+        NotImplementedError: they have none, and would have to get some.
+    """
+    if device is None:
+        return data
+    if check_device(device).type != "meta":
+        if data.__class__ is MetaSymbol:
+            raise no_copy()
+        return data
+    return data if is_symbol(data) else bare_like(data)
+
+
+def maker_on(device: Any, make_data: Any) -> Any:
+    """What makes new raw values of a shape and dtype on a device."""
+    if device is None or check_device(device).type != "meta":
+        return make_data
+    return bare
+
+
 def _conversion(name: str, dtype: DType) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         if memory_format is not None:
@@ -168,6 +211,8 @@ for _name, _dtype in (
 @method()
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """Converted to the dtype of another tensor. Source: ``torch.Tensor.type_as``."""
+    if is_meta(self) is not is_meta(other):
+        return _moved(self, other.device, other.dtype, None)
     return cast(self, other.dtype)
 
 
@@ -175,7 +220,8 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of its legacy type, or converted to one. Source: ``torch.Tensor.type``."""
     if dtype is None:
-        return f"torch.{self.dtype.scalar_name}Tensor"
+        place = "meta." if is_meta(self) else ""
+        return f"torch.{place}{self.dtype.scalar_name}Tensor"
     if isinstance(dtype, str):
         found = dtypes.TYPED_NAMES.get(dtype.removeprefix("torch."))
     else:
@@ -203,7 +249,8 @@ def laid_out(array: Any, memory_format: Any) -> Any:
     order = _CHANNELS[4 if memory_format is layout.channels_last else 5]
     if array.ndim != len(order):
         raise RuntimeError(f"required rank {len(order)} tensor to use {memory_format} format")
-    moved = np.ascontiguousarray(array.transpose(order))
+    moved = array.transpose(order)
+    moved = moved.laid_out() if is_symbol(moved) else np.ascontiguousarray(moved)
     return moved.transpose(np.argsort(order))
 
 
@@ -402,6 +449,11 @@ def _set_data(self: Tensor, value: Tensor) -> None:
         overrides.refuse("an assignment to Tensor.data")
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    if is_meta(value) is not is_meta(self):
+        raise RuntimeError(
+            "Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have "
+            "incompatible tensor type."
+        )
     self._np = value._np
     self._memory = memory(value)
     self._offset = value._offset

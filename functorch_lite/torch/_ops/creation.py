@@ -8,22 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from functorch_lite.torch._core import dtypes, layout
+from functorch_lite.torch._core import dlpack, dtypes, layout
 from functorch_lite.torch._core.dtypes import default
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.inplace import bump, check_inplace
 from functorch_lite.torch._core.promotion import number_dtype, promote_types
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._meta.symbol import MetaSymbol, bare, is_meta
+from functorch_lite.torch._ops.axes import wrong_arguments
 from functorch_lite.torch._ops.copying import (
-    check_device,
     converted_data,
     empty_as,
     from_numpy,
     laid_out,
+    maker_on,
+    placed,
     refuse_negative_strides,
 )
 from functorch_lite.torch._ops.index_write import as_value
+from functorch_lite.torch._ops.nested import collect, integers, shape_of
 from functorch_lite.torch._ops.shape import sizes
 
 __all__ = ["as_array", "finished", "tensor"]
@@ -31,9 +35,7 @@ __all__ = ["as_array", "finished", "tensor"]
 
 def finished(data: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor around raw data, with what its maker was asked for."""
-    if device is not None:
-        check_device(device)
-    out = make(data)
+    out = make(data if device is None else placed(data, device))
     if requires_grad:
         out.requires_grad = True
     return out
@@ -47,115 +49,29 @@ def as_array(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         ValueError: sequences of different lengths.
         TypeError: what is in them is no number.
     """
+    if not isinstance(data, (Tensor, np.ndarray)) and hasattr(data, "__dlpack__"):
+        data = dlpack.read(data)
     if isinstance(data, (Tensor, np.ndarray, np.generic)):
         array = data._np if isinstance(data, Tensor) else np.asarray(data)
         if isinstance(data, np.ndarray):
             refuse_negative_strides(array)
         own = dtypes.from_np(array.dtype)
         return converted_data(array, own if dtype is None else dtype)
-    shape = _shape_of(data)
+    shape = shape_of(data)
     flat: list[Any] = []
     found: set[Any] = set()
-    _collect(data, shape, 0, flat, found)
+    collect(data, shape, 0, flat, found)
     if dtype is None:
         dtype = _dtype_of(found)
     if dtype.kind < 3 and any(isinstance(v, complex) for v in flat):
         raise TypeError("must be real number, not complex")
     if dtype.kind == 1:
-        return _integers(flat, dtype).reshape(shape)
+        return integers(flat, dtype).reshape(shape)
     if dtype.kind == 0:
         return np.array([bool(v) for v in flat], np.bool_).reshape(shape)
     wide = np.complex128 if dtype.kind == 3 else np.float64
     with np.errstate(all="ignore"):
         return np.array(flat, wide).reshape(shape).astype(dtype.np)
-
-
-def _integers(flat: list[Any], dtype: DType) -> np.ndarray[Any, Any]:
-    if not all(v.__class__ is int or abs(v) < 2.0**63 for v in flat):  # NaN neither
-        raise RuntimeError(f"value cannot be converted to type {dtype.np.name} without overflow")
-    whole = [int(v) for v in flat]
-    if not whole:
-        return np.empty(0, dtype.np)
-    low, high = min(whole), max(whole)
-    if low < -(2**63) or high >= 2**64 or (high >= 2**63 and dtype is not dtypes.uint64):
-        raise ValueError("Overflow when unpacking long long")
-    limits = np.iinfo(dtype.np)
-    # Unsigned dtypes take negative numbers, which wrap.
-    if low < (limits.min or -limits.max) or high > limits.max:
-        raise RuntimeError(f"value cannot be converted to type {dtype.np.name}_t without overflow")
-    if low < 0 and dtype is dtypes.uint64:
-        raise OverflowError("can't convert negative int to unsigned")
-    return np.array([v % (limits.max + 1) if v < limits.min else v for v in whole], dtype.np)
-
-
-def _shape_of(data: Any) -> tuple[int, ...]:
-    found = []
-    while isinstance(data, (list, tuple)) or _is_sequence(data):
-        found.append(len(data))
-        if not found[-1]:
-            break
-        data = data[0]
-    if isinstance(data, np.ndarray):
-        found.extend(data.shape)
-    return tuple(found)
-
-
-def _is_sequence(data: Any) -> bool:
-    return (
-        hasattr(data, "__len__")
-        and hasattr(data, "__getitem__")
-        and not isinstance(data, (str, bytes, dict, Tensor, np.ndarray, np.generic))
-    )
-
-
-def _collect(data: Any, shape: Sequence[int], depth: int, flat: list[Any], found: set[Any]) -> None:
-    """The numbers of nested sequences, and their types, or dtypes where they have one."""
-    if isinstance(data, np.ndarray):
-        if data.shape != tuple(shape[depth:]):
-            raise ValueError(
-                f"expected sequence of length {shape[depth] if depth < len(shape) else 0} at dim "
-                f"{depth} (got {len(data) if data.ndim else 0})"
-            )
-        flat.extend(data.reshape(-1).tolist())
-        found.add(dtypes.from_np(data.dtype))
-        return
-    if depth < len(shape):
-        if not (isinstance(data, (list, tuple)) or _is_sequence(data)):
-            raise TypeError("not a sequence")
-        if len(data) != shape[depth]:
-            raise ValueError(
-                f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})"
-            )
-        for each in data:
-            _collect(each, shape, depth + 1, flat, found)
-        return
-    if isinstance(data, Tensor):
-        if data._np.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        flat.append(data.item())
-        found.add(data.dtype)
-        return
-    if isinstance(data, np.generic):
-        flat.append(data.item())
-        found.add(dtypes.from_np(data.dtype))
-        return
-    if isinstance(data, (bool, int, float, complex)):
-        flat.append(data)
-    elif isinstance(data, (list, tuple)):
-        raise TypeError(f"must be real number, not {type(data).__name__}")
-    elif isinstance(data, str):
-        if depth:
-            raise ValueError("too many dimensions 'str'")
-        raise TypeError("new(): invalid data type 'str'")
-    elif data is None:
-        raise RuntimeError("Could not infer dtype of NoneType")
-    elif hasattr(data, "__index__"):
-        flat.append(data.__index__())
-    elif hasattr(data, "__float__"):
-        flat.append(float(data))
-    else:
-        raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-    found.add(flat[-1].__class__)
 
 
 def _dtype_of(found: set[Any]) -> DType:
@@ -187,12 +103,12 @@ def tensor(
 @public("as_tensor", methods=False)
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Data as a tensor, without copying tensors and NumPy arrays. Source: ``torch.as_tensor``."""
-    if device is not None:
-        check_device(device)
     if isinstance(data, np.ndarray):
         data = from_numpy(data)
+    elif not isinstance(data, Tensor) and hasattr(data, "__dlpack__"):
+        data = make(dlpack.read(data))
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
+        return data if dtype is None and device is None else data.to(device, dtype)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -229,15 +145,13 @@ def _filler(name: str, make_data: Any) -> None:
             _fits(out, dtype)
             return _into(out, shape, make_data((), out._np.dtype))
         np_dtype = (default.dtype if dtype is None else dtype).np
-        if device is None:
-            data = make_data(shape, np_dtype)
-            if memory_format is not None:
-                data = in_format(data, memory_format)
-            made = make(data)
-            if requires_grad:
-                made.requires_grad = True
-            return made
-        return finished(make_data(shape, np_dtype), device, requires_grad)
+        data = (make_data if device is None else maker_on(device, make_data))(shape, np_dtype)
+        if memory_format is not None:
+            data = in_format(data, memory_format)
+        made = make(data)
+        if requires_grad:
+            made.requires_grad = True
+        return made
 
     fill.__name__ = name
     fill.__doc__ = f"A new tensor of some sizes. Source: ``torch.{name}``."
@@ -248,7 +162,7 @@ def _filler(name: str, make_data: Any) -> None:
         requires_grad: bool = False, layout: Any = None, memory_format: Any = None,
         pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
-        data = filled_like(input, make_data, dtype, memory_format)
+        data = filled_like(input, make_data, dtype, memory_format, device)
         return finished(data, device, requires_grad)
 
     fill_like.__name__ = f"{name}_like"
@@ -262,7 +176,7 @@ def _filler(name: str, make_data: Any) -> None:
     ) -> Tensor:  # fmt: skip
         np_dtype = self._np.dtype if dtype is None else dtype.np
         size = _one_by_one(given, size, f"new_{name}")
-        data = make_data(checked_sizes(size, f"new_{name}"), np_dtype)
+        data = maker_like(self, make_data, device)(checked_sizes(size, f"new_{name}"), np_dtype)
         return finished(data, device, requires_grad)
 
     new.__name__ = f"new_{name}"
@@ -324,11 +238,20 @@ def in_format(data: Any, memory_format: Any) -> Any:
     return laid_out(data, memory_format)
 
 
-def filled_like(t: Tensor, make_data: Any, dtype: DType | None, memory_format: Any) -> Any:
+def maker_like(t: Tensor, make_data: Any, device: Any) -> Any:
+    """What makes new raw values of a shape and dtype on a device, by default a tensor's."""
+    if device is None and is_meta(t):
+        return bare
+    return maker_on(device, make_data)
+
+
+def filled_like(
+    t: Tensor, make_data: Any, dtype: DType | None, memory_format: Any, device: Any = None
+) -> Any:
     """New raw values with the sizes, dtype and strides of a tensor."""
     array = t._np
     np_dtype = array.dtype if dtype is None else dtype.np
-    data = make_data(array.shape, np_dtype)
+    data = maker_like(t, make_data, device)(array.shape, np_dtype)
     if memory_format not in (None, layout.preserve_format):
         return in_format(data, memory_format)
     if array.flags.c_contiguous:
@@ -338,6 +261,8 @@ def filled_like(t: Tensor, make_data: Any, dtype: DType | None, memory_format: A
 
 def with_strides(data: Any, stride: Sequence[int]) -> Any:
     """Values in memory of their own with given strides."""
+    if data.__class__ is MetaSymbol:
+        return bare(data.shape, data.dtype, stride)
     item = data.itemsize
     reach = 1 + sum((n - 1) * s for n, s in zip(data.shape, stride, strict=True))
     flat = np.empty(reach if data.size else 0, data.dtype)
@@ -383,7 +308,10 @@ def full(
     if dtype is None:
         given = fill_value.dtype if isinstance(fill_value, Tensor) else type(fill_value)
         dtype = _dtype_of({given})
-    return finished(np.full(shape, _filling(fill_value, dtype), dtype.np), device, requires_grad)
+    value = _filling(fill_value, dtype)
+    if maker_on(device, np.full) is bare:
+        return finished(bare(shape, dtype.np), device, requires_grad)
+    return finished(np.full(shape, value, dtype.np), device, requires_grad)
 
 
 def _filling(value: Any, dtype: DType) -> Any:
@@ -402,14 +330,16 @@ def full_like(
     def filled(shape: Any, np_dtype: Any) -> Any:
         return np.full(shape, value, np_dtype)
 
-    return finished(filled_like(input, filled, dtype, memory_format), device, requires_grad)
+    data = filled_like(input, filled, dtype, memory_format, device)
+    return finished(data, device, requires_grad)
 
 
 @method()
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: DType | None = None,
              device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A new tensor of this one's dtype. Source: ``torch.Tensor.new_full``."""
-    return full(size, fill_value, dtype=dtype or self.dtype, device=device,
+    place = self.device if device is None else device
+    return full(size, fill_value, dtype=dtype or self.dtype, device=place,
                 requires_grad=requires_grad)  # fmt: skip
 
 
@@ -432,7 +362,8 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, dtype: DType | None 
                       device: Any = None, requires_grad: bool = False) -> Tensor:  # fmt: skip
     """A new tensor of this one's dtype. Source: ``torch.Tensor.new_empty_strided``."""
     np_dtype = self._np.dtype if dtype is None else dtype.np
-    return _strided(size, stride, np_dtype, device, requires_grad)
+    place = self.device if device is None else device
+    return _strided(size, stride, np_dtype, place, requires_grad)
 
 
 def _strided(size: Any, stride: Any, np_dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -447,7 +378,7 @@ def _strided(size: Any, stride: Any, np_dtype: Any, device: Any, requires_grad: 
             f"Storage size calculation overflowed with sizes={list(size)} and "
             f"strides={list(stride)}"
         )
-    data = with_strides(np.zeros(size, np_dtype), stride)
+    data = with_strides(maker_on(device, np.zeros)(size, np_dtype), stride)
     return finished(data, device, requires_grad)
 
 
@@ -490,9 +421,13 @@ def arange(
         a, b, s = int(a), int(b), int(s)
         if dtype is dtypes.int64:
             count = -(-(b - a) // s)
+        if maker_on(device, None) is bare:
+            return _made(bare((count,), dtype.np), device, requires_grad, out)
         data = (np.arange(count, dtype=np.int64) * s + a).astype(dtype.np)
     else:
         count = math.ceil((b - a) / s)
+        if maker_on(device, None) is bare:
+            return _made(bare((count,), dtype.np), device, requires_grad, out)
         data = (a + np.arange(count, dtype=np.float64) * s).astype(dtype.np)
     if out is not None:
         _fits(out, dtype)
@@ -512,19 +447,29 @@ def linspace(
     requires_grad: bool = False, layout: Any = None, out: Any = None,
 ) -> Tensor:  # fmt: skip
     """Evenly spaced numbers, ends included. Source: ``torch.linspace``."""
-    a, b, dtype = _ends(start, end, steps, dtype, out)
+    a, b, dtype = _ends("linspace", start, end, steps, dtype, out)
+    if maker_on(device, None) is bare:
+        return _made(bare((steps,), dtype.np), device, requires_grad, out)
     if dtype.kind == 1:
         data = np.trunc(_spaced(int(a), int(b), steps, np.dtype(np.float64)))
     else:
         # Computed in the dtype itself, as PyTorch does.
         data = _spaced(a, b, steps, np.dtype(np.float32) if dtype.itemsize == 2 else dtype.np)
-    return _made(data.astype(dtype.np), device, requires_grad, out)
+    return _spread(data.astype(dtype.np), device, requires_grad, out)
 
 
 def _ends(
-    start: Any, end: Any, steps: int, dtype: DType | None, out: Any
+    name: str, start: Any, end: Any, steps: int, dtype: DType | None, out: Any
 ) -> tuple[Any, Any, DType]:
     """The ends as numbers, and the dtype of what lies between them."""
+    if isinstance(steps, (bool, float)):
+        raise wrong_arguments(name, start, end, steps)
+    ranks = [v._np.ndim if isinstance(v, Tensor) else 0 for v in (start, end)]
+    if any(ranks):
+        raise RuntimeError(
+            f"{name} only supports 0-dimensional start and end tensors, but got start with "
+            f"{ranks[0]} dimension(s) and end with {ranks[1]} dimension(s)."
+        )
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     a, b = _plain(start), _plain(end)
@@ -534,6 +479,13 @@ def _ends(
     if dtype is None:
         dtype = default.complex if complex in (a.__class__, b.__class__) else default.dtype
     return a, b, dtype
+
+
+def _spread(data: Any, device: Any, requires_grad: bool, out: Any) -> Tensor:
+    """Raw numbers in a row; an output of as many elements keeps its sizes."""
+    if out is not None and out._np.size == data.size:
+        data = data.reshape(out._np.shape)
+    return _made(data, device, requires_grad, out)
 
 
 def _spaced(a: Any, b: Any, steps: int, np_dtype: Any) -> Any:
@@ -555,7 +507,7 @@ def logspace(
     device: Any = None, requires_grad: bool = False, layout: Any = None, out: Any = None,
 ) -> Tensor:  # fmt: skip
     """Powers of ``base`` with evenly spaced exponents. Source: ``torch.logspace``."""
-    a, b, dtype = _ends(start, end, steps, dtype, out)
+    a, b, dtype = _ends("logspace", start, end, steps, dtype, out)
     if steps == 1:
         data = np.power([base + 0.0], a)
     elif dtype.kind == 1:
@@ -564,7 +516,7 @@ def logspace(
     else:
         exponents = linspace(a, b, steps, dtype=dtype)._np
         data = np.power(np.asarray(base, exponents.dtype), exponents)
-    return _made(data.astype(dtype.np), device, requires_grad, out)
+    return _spread(data.astype(dtype.np), device, requires_grad, out)
 
 
 @public("eye", methods=False)
@@ -577,5 +529,8 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, device: Any
     if out is not None:
         _fits(out, dtype)
         dtype = out.dtype
-    data = np.eye(n, m, dtype=(default.dtype if dtype is None else dtype).np)
+    np_dtype = (default.dtype if dtype is None else dtype).np
+    if maker_on(device, None) is bare:
+        return _made(bare((n, n if m is None else m), np_dtype), device, requires_grad, out)
+    data = np.eye(n, m, dtype=np_dtype)
     return _made(data, device, requires_grad, out)

@@ -18,8 +18,9 @@ from functorch_lite.torch._core.inplace import apply_inplace, write_by_formula
 from functorch_lite.torch._core.keeping import keep, keep_result
 from functorch_lite.torch._core.large import when_large
 from functorch_lite.torch._core.node import attach, needs_grad
-from functorch_lite.torch._core.op import RecordOp, formula
-from functorch_lite.torch._core.public import FUNCTIONS, method, public
+from functorch_lite.torch._core.op import Composite, RecordOp, formula
+from functorch_lite.torch._core.out_rules import expect_dtype
+from functorch_lite.torch._core.public import FUNCTIONS, method, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import one_axis, rows
 from functorch_lite.torch._ops.copying import cast
@@ -43,6 +44,11 @@ def _raw(op: Any) -> Callable[..., Any]:
 _sums, _products, _logs = _raw(ops.cumsum), _raw(ops.cumprod), _raw(ops.cumlogsumexp)
 _CUMPROD = RecordOp("CumprodBackward0", ops.cumprod)
 _LOGCUMSUMEXP = RecordOp("LogcumsumexpBackward0", ops.cumlogsumexp)
+# The gradient's exponentials multiply the rounding of the result.
+_WIDE_LOGS = Composite(
+    "LogcumsumexpBackward0",
+    lambda x, axis: ops.cumlogsumexp(x.astype("float64"), axis=axis, reverse=False).astype(x.dtype),
+)
 
 
 def _axis(input: Tensor, dim: Any, name: str) -> int:
@@ -54,11 +60,22 @@ def _axis(input: Tensor, dim: Any, name: str) -> int:
     return one_axis(dim, input._np.ndim, name)
 
 
-def _dtype_of(array: Any, dtype: DType | None) -> DType:
+def _dtype_of(array: Any, dtype: DType | None, out: Tensor | None) -> DType:
     """The dtype of a running sum or product."""
     if dtype is not None:
         return dtype
+    if out is not None:
+        return out.dtype
     return dtypes.int64 if array.dtype.kind in "biu" else dtypes.from_np(array.dtype)
+
+
+def _into(out: Tensor | None, made: Tensor) -> Tensor:
+    """The result, or the tensor given as ``out=`` with it."""
+    if out is None:
+        return made
+    expect_dtype(out, made.dtype)
+    put_out(out, made)
+    return out
 
 
 def _inplace_dtype(t: Tensor, dtype: DType | None, name: str) -> None:
@@ -88,8 +105,10 @@ def _sum_backward(axis: int, reverse: bool) -> Callable[[Tensor], Tensor]:
     return lambda g: _running_sum(g, axis, not reverse)
 
 
-@public("cumsum", out=True)
-def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+@public("cumsum")
+def cumsum(
+    input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor | None = None
+) -> Tensor:
     """The sum of all elements up to each one along a dimension.
 
     Args:
@@ -102,7 +121,8 @@ def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     Source: ``torch.cumsum``.
     """
     axis = _axis(input, dim, "cumsum")
-    return _running_sum(cast(input, _dtype_of(input._np, dtype)), axis, False)
+    made = _running_sum(cast(input, _dtype_of(input._np, dtype, out)), axis, False)
+    return _into(out, made)
 
 
 @method("cumsum_")
@@ -117,8 +137,10 @@ def cumsum_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------- products
-@public("cumprod", out=True)
-def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+@public("cumprod")
+def cumprod(
+    input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor | None = None
+) -> Tensor:
     """The product of all elements up to each one along a dimension.
 
     Args:
@@ -127,7 +149,8 @@ def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     Source: ``torch.cumprod``.
     """
     axis = _axis(input, dim, "cumprod")
-    return _scanned(cast(input, _dtype_of(input._np, dtype)), axis, _CUMPROD, _products)
+    made = _scanned(cast(input, _dtype_of(input._np, dtype, out)), axis, _CUMPROD, _products)
+    return _into(out, made)
 
 
 def _scanned(t: Tensor, axis: int, record: RecordOp, raw: Callable[..., Any]) -> Tensor:
@@ -171,6 +194,10 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         )
     if input._np.dtype.kind == "c":
         return _complex_logs(input, axis)
+    if input._np.dtype.char == "f" and input._np.ndim and mode.enabled and needs_grad(input):
+        out = _WIDE_LOGS((input,), axis=axis)
+        out._np = rows(out._np)
+        return out
     return _scanned(input, axis, _LOGCUMSUMEXP, _logs)
 
 
@@ -192,9 +219,12 @@ def _complex_logs(input: Tensor, axis: int) -> Tensor:
             lines[i] = np.where(nothing, large, large + np.log(1 + np.exp(small - large)))
 
     def rule(g: Any, x: Any, y: Any) -> Any:
-        # Each element has a share exp(x - y) in all results behind it.
-        weights = (g * (-y).exp().conj()).flip(axis).cumsum(axis).flip(axis)
-        return weights * x.exp().conj()
+        # Of a result, the share exp(x - y) is the element's own, the rest the result's before.
+        parts, results = g.unbind(axis), y.unbind(axis)
+        found = [parts[-1]]
+        for i in range(len(parts) - 2, -1, -1):
+            found.append(parts[i] + (results[i] - results[i + 1]).exp().conj() * found[-1])
+        return FUNCTIONS["stack"](found[::-1], axis) * (x - y).exp().conj()
 
     out = make(found)
     if mode.enabled and needs_grad(input):

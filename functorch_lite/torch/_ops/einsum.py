@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from functorch_lite.core.trace import state
+from functorch_lite.torch._core.autocast import casting
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.public import public
@@ -166,6 +167,8 @@ def _is_plain(operands: Sequence[Any]) -> bool:
     dtype = operands[0]._np.dtype
     if dtype.char not in "fdlq" or any(x._np.dtype != dtype for x in operands):
         return False
+    if casting.on:
+        return False  # it casts the operands of each product of matrices
     return not (mode.enabled and any(needs_grad(x) for x in operands))
 
 

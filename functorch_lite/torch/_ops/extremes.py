@@ -15,6 +15,7 @@ from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.keeping import KeepingNode, keep, keep_result
 from functorch_lite.torch._core.large import FLOATS, compiled
 from functorch_lite.torch._core.node import needs_grad
+from functorch_lite.torch._core.out_rules import expect_dtype
 from functorch_lite.torch._core.public import FUNCTIONS, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.axes import (
@@ -175,7 +176,11 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False, out: Any =
         keep_result(low, node)
         keep_result(high, node, 1)
     made = return_types.aminmax((low, high))
-    return made if out is None else results_in(made, out)
+    if out is None:
+        return made
+    for target in out:
+        expect_dtype(target, low.dtype)
+    return results_in(made, out)
 
 
 # ----------------------------------------------------------------------------------------- max, min
@@ -198,6 +203,8 @@ def _three_ways(
     def extreme(
         input: Tensor, dim: Any = None, keepdim: Any = None, *, other: Any = None, out: Any = None
     ) -> Any:
+        if not isinstance(input, Tensor):
+            raise wrong_arguments(name, *(v for v in (input, dim, keepdim) if v is not None))
         if dim is None and other is None:
             _refuse_complex(input, f"{name}_all")
             array = input._np

@@ -9,6 +9,7 @@ import numpy as np
 
 from functorch_lite.torch._core.dtypes import FROM_NP
 from functorch_lite.torch._core.dtypes import dtype as DType
+from functorch_lite.torch._core.foreign import refuse_foreign
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.node import needs_grad
@@ -264,6 +265,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         if _quick(self, index, value):
             return
     if not isinstance(value, (Tensor, *NUMBERS)):
+        refuse_foreign("__setitem__", (value,))
         raise TypeError(f"can't assign a {_type_name(value)} to a {_tensor_type(self)}")
     if index.__class__ is bool:
         if index:

@@ -94,8 +94,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
                     )
     check_inside(places, at, shape)
     if not shape or not places.ndim or not places.size:
-        data = np.empty(places.shape, array.dtype)
-        data[...] = array.reshape(-1)[places] if places.size else 0
+        data = array.reshape(-1)[places] if places.size else np.empty(places.shape, array.dtype)
+        data = np.asarray(data) if isinstance(data, np.generic) else data
     else:
         data = array[along(places, at)]
         if not data.flags.c_contiguous:

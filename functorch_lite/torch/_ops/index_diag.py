@@ -11,6 +11,7 @@ from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import (
     Tensor,
+    is_symbol,
     make,
     memory,
     strided,
@@ -33,6 +34,8 @@ def _kept(array: Any, k: int, lower: bool, name: str) -> Any:
     """Raw values with zeros outside of a triangle of the last two dimensions."""
     if array.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    if is_symbol(array):
+        return (np.tril if lower else np.triu)(array, k)
     rows, columns = array.shape[-2:]
     if array.size >= 256 * rows:
         out = array.copy("C")

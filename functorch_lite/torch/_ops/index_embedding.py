@@ -83,9 +83,11 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
     if beyond(rows, array.shape[0]) is not None:
         raise IndexError("index out of range in self")
     part = array[rows]
-    norms = np.linalg.norm(part.astype(np.float64), norm_type, 1)
-    scale = np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
-    scaled = (part * scale[:, None]).astype(array.dtype)
+    # Norms and factors are rounded to the dtype, as they are when rows are scaled one by one.
+    wide = part.astype(np.float64)
+    norms = np.linalg.norm(wide, norm_type, 1).astype(array.dtype).astype(np.float64)
+    scale = np.where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(array.dtype)
+    scaled = (wide * scale.astype(np.float64)[:, None]).astype(array.dtype)
 
     def change(target: Any) -> None:
         target[rows] = scaled

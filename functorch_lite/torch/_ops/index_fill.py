@@ -10,7 +10,7 @@ import numpy as np
 from functorch_lite.torch._core.inplace import no_overlap
 from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
-from functorch_lite.torch._core.tensor import Tensor, make, strides_of
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, strides_of
 from functorch_lite.torch._ops.binary import broadcast_error
 from functorch_lite.torch._ops.copying import zeros_like_of
 from functorch_lite.torch._ops.index_write import (
@@ -152,6 +152,8 @@ def _fill_value(t: Tensor, value: Any) -> Any:
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._np.ndim} dimension(s)."
         )
+    if isinstance(value, Tensor) and not is_symbol(value._np):
+        value = value._np.item()  # which must be representable, as a number must
     return raw_value(t, value)
 
 

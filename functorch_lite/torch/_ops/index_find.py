@@ -10,7 +10,7 @@ import numpy as np
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make, share
-from functorch_lite.torch._ops.copying import check_device
+from functorch_lite.torch._ops.copying import placed
 
 __all__ = ["nonzero"]
 
@@ -84,15 +84,13 @@ def _triangle(name: str, lower: bool) -> None:
         row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None,
         layout: Any = None,
     ) -> Tensor:  # fmt: skip
-        if device is not None:
-            check_device(device)
         for what, n in (("row", row), ("col", col)):
             if n < 0:
                 raise RuntimeError(f"{what} must be non-negative, got{n}")
         i = np.arange(row)[:, None]
         j = np.arange(col)
         chosen = j - i <= offset if lower else j - i >= offset
-        return make(np.stack(chosen.nonzero()).astype(dtype.np))
+        return make(placed(np.stack(chosen.nonzero()).astype(dtype.np), device))
 
     indices.__name__ = name
     indices.__doc__ = f"Rows and columns of a triangle of a matrix. Source: ``torch.{name}``."

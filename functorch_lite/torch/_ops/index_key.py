@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.foreign import refuse_foreign
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.creation import as_array
 
@@ -74,6 +75,7 @@ def _item(each: Any) -> Any:
         return _sequence(each)
     if isinstance(each, str):
         raise TypeError("new(): invalid data type 'str'")
+    refuse_foreign("index", (each,))
     if not isinstance(each, (float, complex, np.bool_)) and hasattr(each, "__index__"):
         return each.__index__()
     raise IndexError(

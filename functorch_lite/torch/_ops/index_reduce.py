@@ -48,7 +48,7 @@ def reduced(
         written(target, at, places, np.asarray(start, target.dtype), None)
     written(target, at, places, values, UFUNCS[reduce])
     if reduce == "mean":
-        counts = np.full(target.shape, int(include_self), np.int64)
+        counts = np.full_like(target, int(include_self), np.int64)
         written(counts, at, places, np.ones(places.shape, np.int64), np.add)
         counts[counts == 0] = 1
         if target.dtype.kind in "iu":

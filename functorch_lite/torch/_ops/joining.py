@@ -14,7 +14,7 @@ from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.promotion import promote_types
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.size import Size
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, zeros_for
 from functorch_lite.torch._ops.copying import laid_out, lies_by_channels
 from functorch_lite.torch._ops.index_write import keeping
 from functorch_lite.torch._ops.select_basic import ALL, selected, sliced
@@ -342,7 +342,8 @@ def block_diag(*tensors: Any) -> Tensor:
     arrays = [t._np for t in tensors]
     blocks = [a.reshape(1, -1) if a.ndim < 2 else a for a in arrays]
     dtype = _common(arrays)
-    data = np.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)), dtype)
+    like = next((b for b in blocks if is_symbol(b)), np.empty(0)).astype(dtype)
+    data = zeros_for(like, (sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)))
     corners = []
     row = column = 0
     for b in blocks:

@@ -13,6 +13,7 @@ import numpy as np
 
 from functorch_lite.ops import lapack
 from functorch_lite.torch._core.op import Composite
+from functorch_lite.torch._core.out_rules import expect_dtype
 from functorch_lite.torch._core.public import overrides, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops.elementwise import refusal
@@ -177,10 +178,18 @@ class Matrices:
         return made
 
 
-def finished(made: Any, out: Any) -> Any:
-    """The results, written into the tensors given as ``out=`` if there are any."""
+def finished(made: Any, out: Any, exact: bool = False) -> Any:
+    """The results, written into the tensors given as ``out=`` if there are any.
+
+    Args:
+        exact: whether these must have the dtypes of the results.
+    """
     if out is None:
         return made
+    if exact:
+        pairs = zip(out, made, strict=True) if isinstance(made, tuple) else ((out, made),)
+        for target, value in pairs:
+            expect_dtype(target, value.dtype)
     if isinstance(made, NamedResults):
         return results_in(made, out)
     if not isinstance(made, tuple):

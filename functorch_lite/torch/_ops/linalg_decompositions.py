@@ -12,6 +12,7 @@ from functorch_lite.lax import linalg as lax_linalg
 from functorch_lite.numpy.linalg_parts import adjoint, hermitian_part, part
 from functorch_lite.ops import lapack
 from functorch_lite.torch import return_types
+from functorch_lite.torch._core.keeping import keep, keep_result
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.public import FUNCTIONS, public
@@ -34,6 +35,9 @@ __all__ = [
     "eig", "eigh", "eigvals", "eigvalsh", "householder_product", "lstsq", "matrix_exp",
     "matrix_power", "matrix_rank", "pinv", "qr", "svd", "svdvals",
 ]  # fmt: skip
+
+
+_WIDE = {"f": np.dtype(np.float64), "V": np.dtype(np.float64), "c": np.dtype(np.complex128)}
 
 
 # ----------------------------------------------------------------------------------------------- QR
@@ -59,7 +63,7 @@ def qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> Any:
     q, r = _QR(A, complete=mode == "complete")
     if mode == "r":
         q = make(np.empty((0,), A._np.dtype))
-    return finished(return_types.linalg_qr((q, r)), out)
+    return finished(return_types.linalg_qr((q, r)), out, exact=True)
 
 
 @public("qr")
@@ -129,6 +133,9 @@ def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:
     """A matrix times a whole product of reflections. Source: ``torch.ormqr``."""
+    for word, t in (("input", input), ("other", other)):
+        if t._np.ndim < 2:
+            raise RuntimeError(f"torch.ormqr: {word} must have at least 2 dimensions.")
     check_dtype(input, "torch.ormqr", "ormqr_cpu", whole=True)
     return _ORMQR(input, tau, other, left=left, transpose=transpose)
 
@@ -169,16 +176,24 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
 
     Source: ``torch.linalg.eigh``.
     """
-    return finished(return_types.linalg_eigh(_EIGH(A, lower=_checked_half(A, UPLO))), out)
+    made = return_types.linalg_eigh(_EIGH(A, lower=_checked_half(A, UPLO)))
+    return finished(made, out, exact=True)
 
 
 @linalg
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
     """Ascending eigenvalues of Hermitian matrices. Source: ``torch.linalg.eigvalsh``."""
-    return finished(_EIGVALSH(A, lower=_checked_half(A, UPLO)), out)
+    return finished(_EIGVALSH(A, lower=_checked_half(A, UPLO)), out, exact=True)
 
 
-_EIG = Matrices("LinalgEigBackward0", lambda a: tuple(ops.eig(a, left=False, right=True)), (1,))
+def _eigen(a: Any) -> Any:
+    """In double precision, since the gradient divides by differences of eigenvalues."""
+    own = np.dtype(a.dtype.char.upper())
+    found = ops.eig(a.astype(_WIDE[a.dtype.kind]), left=False, right=True)
+    return tuple(x.astype(own) for x in found)
+
+
+_EIG = Matrices("LinalgEigBackward0", _eigen, (1,))
 _EIGVALS = Matrices("LinalgEigBackward0", lambda a: ops.eig(a, left=False, right=False)[0], ())
 
 
@@ -252,14 +267,15 @@ def svd(
     Source: ``torch.linalg.svd``.
     """
     _check_svd(A, driver)
-    return finished(return_types.linalg_svd(_SVD(A, full=full_matrices)), out)
+    made = return_types.linalg_svd(_SVD(A, full=full_matrices))
+    return finished(made, out, exact=True)
 
 
 @linalg
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """Descending singular values. Source: ``torch.linalg.svdvals``."""
     _check_svd(A, driver)
-    return finished(_SVDVALS(A), out)
+    return finished(_SVDVALS(A), out, exact=True)
 
 
 @public("svd")
@@ -276,7 +292,7 @@ def old_svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: A
         s = svdvals(input)
         lead, dtype = input._np.shape[:-2], input._np.dtype
         u, v = make(np.zeros((*lead, m, m), dtype)), make(np.zeros((*lead, n, n), dtype))
-    return finished(return_types.svd((u, s, v)), out)
+    return finished(return_types.svd((u, s, v)), out, exact=True)
 
 
 # ----------------------------------------------------------------------------------- pseudo-inverse
@@ -293,12 +309,19 @@ def _tolerances(A: Tensor, atol: Any, rtol: Any, name: str) -> tuple[Any, Any]:
     return first, second
 
 
-def _pseudo(a: Any, rtol: Any, half: bool) -> Any:
-    # PyTorch's gradient is that of any matrix, whether or not a half of it was taken.
-    return ops.pinv(_filled(a, True) + (a - ops.stop_gradient(a)) if half else a, rtol)
+_PINV = Matrices("LinalgPinvBackward0", lambda a, rtol: ops.pinv(a, rtol), ())
+_HALF_PINV = Matrices("LinalgPinvBackward0", lambda a, rtol: ops.pinv(_filled(a, True), rtol), ())
 
 
-_PINV = Matrices("LinalgPinvBackward0", _pseudo, ())
+def _half_pinv_gradient(g: Any, a: Any, found: Any) -> Any:
+    """The gradient that the pseudo-inverse of all of A would have.
+
+    PyTorch puts the whole matrix into its formula, although the result comes from one half.
+    """
+    other = found.mH
+    k = g.mH @ found
+    moved = k @ other
+    return -(found @ k).mH + moved - (a @ found) @ moved + (other @ found) @ (g.mH - k @ a)
 
 
 @linalg
@@ -330,7 +353,12 @@ def pinv(
     with np.errstate(all="ignore"):
         limit = np.maximum(relative, np.where(largest > 0, absolute / largest, 0))
     shaped = fnp.asarray(np.asarray(limit, s.dtype)[..., None, None])
-    return finished(_PINV(A, rtol=shaped, half=hermitian), out)
+    if not hermitian:
+        return finished(_PINV(A, rtol=shaped), out)
+    made = _HALF_PINV(A.detach(), rtol=shaped)
+    if wants_grad((A,)):
+        keep_result(made, keep("LinalgPinvBackward0", (A,), (A,), _half_pinv_gradient))
+    return finished(made, out)
 
 
 @public("pinverse")
@@ -364,15 +392,20 @@ def matrix_rank(
 
 # ------------------------------------------------------------------------------------ least squares
 def _least(a: Any, b: Any, rtol: Any, vector: bool, residuals: bool) -> Any:
-    """The solution, and sums of squares of what it misses by, or nothing."""
+    """The solution, and sums of squares of what it misses by, or nothing.
+
+    A pseudo-inverse squares the condition in its gradient, so it is computed in double precision.
+    """
+    own = a.dtype
+    a, b = a.astype(_WIDE[own.kind]), b.astype(_WIDE[own.kind])
     columns = b[..., None] if vector else b
     lead = np.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
     a = fnp.broadcast_to(a, (*lead, *a.shape[-2:]))
     found = fnp.matmul(ops.pinv(a, fnp.broadcast_to(rtol, (*lead, 1, 1))), columns)
     missed = fnp.zeros((0,), rtol.dtype)
     if residuals:
-        missed = fnp.sum(fnp.abs(fnp.matmul(a, found) - columns) ** 2, -2)
-    return (found[..., 0] if vector else found), missed
+        missed = fnp.sum(fnp.abs(fnp.matmul(a, found) - columns) ** 2, -2).astype(rtol.dtype)
+    return (found[..., 0] if vector else found).astype(own), missed
 
 
 _LSTSQ = Matrices("LinalgLstsqBackward0", _least, (0,))
@@ -423,9 +456,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
 
 # ---------------------------------------------------------------------------- functions of matrices
 def _exponential(a: Any) -> Any:
-    if a.dtype.itemsize == 2:
-        return ops.expm(a.astype("float32")).astype(a.dtype)
-    return ops.expm(a)
+    return ops.expm(a.astype(_WIDE[a.dtype.kind])).astype(a.dtype)
 
 
 _EXP = Matrices("LinalgMatrixExpBackward0", _exponential, columns=())
@@ -462,7 +493,7 @@ def matrix_power(A: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         count >>= 1
         if count:
             x = matmul(x, x)
-    return finished(answer, out)
+    return finished(answer, out, exact=True)
 
 
 public("matrix_power")(matrix_power)

@@ -41,7 +41,7 @@ def vector_norm(
 
     Source: ``torch.linalg.vector_norm``.
     """
-    return finished(norms.vector_norm(x, float(ord), dim, keepdim, dtype), out)
+    return finished(norms.vector_norm(x, float(ord), dim, keepdim, dtype), out, exact=True)
 
 
 @linalg
@@ -65,7 +65,7 @@ def matrix_norm(
     if rows == columns:
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({rows}, {columns})")
     x = A if dtype is None else cast(A, dtype)
-    return finished(_matrix_norm(x, ord, rows, columns, keepdim), out)
+    return finished(_matrix_norm(x, ord, rows, columns, keepdim), out, exact=True)
 
 
 def _matrix_norm(x: Tensor, ord: Any, rows: int, columns: int, keepdim: bool) -> Tensor:
@@ -115,7 +115,7 @@ def norm(
         found = matrix_norm(A, ord, dims or (-2, -1), keepdim, dtype=dtype)
     else:
         found = vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
-    return finished(found, out)
+    return finished(found, out, exact=True)
 
 
 @linalg
@@ -160,7 +160,7 @@ def frobenius_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Ten
 @linalg
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of length 3. Source: ``torch.linalg.cross``."""
-    return finished(_cross(input, other, dim=dim), out)
+    return finished(_cross(input, other, dim=dim), out, exact=True)
 
 
 @linalg

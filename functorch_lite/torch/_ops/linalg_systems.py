@@ -66,7 +66,7 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: ``torch.linalg.inv``.
     """
-    return finished(_inverse(A, "linalg.inv", True)[0], out)
+    return finished(_inverse(A, "linalg.inv", True)[0], out, exact=True)
 
 
 public("inverse")(inv)
@@ -149,7 +149,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
 
     Source: ``torch.linalg.solve``.
     """
-    return finished(_solved(A, B, left, True)[0], out)
+    return finished(_solved(A, B, left, True)[0], out, exact=True)
 
 
 @linalg
@@ -217,7 +217,7 @@ def triangular_solve(
     check_dtype(A, "triangular_solve", "triangular_solve_out_cpu", whole=True)
     found = _OLD_TRIANGULAR(b, A, upper=upper, transpose=transpose, unit=unitriangular)
     copied = A.expand(*found._np.shape[:-2], *A._np.shape[-2:]).clone()
-    return finished(return_types.triangular_solve((found, copied)), out)
+    return finished(return_types.triangular_solve((found, copied)), out, exact=True)
 
 
 # -------------------------------------------------------------------------------------- determinant
@@ -230,7 +230,7 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinants of square matrices. Source: ``torch.linalg.det``."""
     check_square(A, "linalg.det")
     check_dtype(A, "linalg.det", "lu_cpu")
-    return finished(_DET(A), out)
+    return finished(_DET(A), out, exact=True)
 
 
 public("det")(det)
@@ -241,7 +241,7 @@ def slogdet(A: Tensor, *, out: Any = None) -> Any:
     """Sign and logarithm of the magnitude of determinants. Source: ``torch.linalg.slogdet``."""
     check_square(A, "linalg.slogdet")
     check_dtype(A, "linalg.slogdet")
-    return finished(return_types.linalg_slogdet(_SLOGDET(A)), out)
+    return finished(return_types.linalg_slogdet(_SLOGDET(A)), out, exact=True)
 
 
 @public("slogdet", out=False)
@@ -265,13 +265,10 @@ def logdet(input: Tensor) -> Tensor:
 
 # ----------------------------------------------------------------------------------------- Cholesky
 def _cholesky(a: Any, upper: bool) -> Any:
-    # The triangle decides about values; the gradient is symmetric.
-    given = fnp.triu(a) if upper else fnp.tril(a)
+    # The lower triangle decides about values; the gradient is symmetric.
     still = ops.stop_gradient(a)
-    there = ops.stop_gradient(given)
-    other = fnp.triu(there, 1) if upper else fnp.tril(there, -1)
-    filled = there + adjoint(other)
-    factor = ops.cholesky(filled + (hermitian_part(a) - hermitian_part(still)))
+    given = adjoint(still) if upper else still
+    factor = ops.cholesky(given + hermitian_part(a - still))
     return adjoint(factor) if upper else factor
 
 
@@ -304,7 +301,7 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Te
 
     Source: ``torch.linalg.cholesky``.
     """
-    return finished(_factored(A, upper, "linalg.cholesky", True, _CHOLESKY)[0], out)
+    return finished(_factored(A, upper, "linalg.cholesky", True, _CHOLESKY)[0], out, exact=True)
 
 
 @linalg
@@ -459,11 +456,7 @@ def lu(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
 
 
 def _order_of(pivots: Tensor, n: int) -> Any:
-    exchanges = pivots._np - 1
-    order = np.empty((*exchanges.shape[:-1], n), np.int32)
-    for where in np.ndindex(*exchanges.shape[:-1]):
-        order[where] = lapack.permutation_of(exchanges[where], n)
-    return order
+    return lapack.permutation_of(pivots._np - 1, n)
 
 
 @public(methods=False)
@@ -525,7 +518,7 @@ def lu_solve(
     _check_systems(LU, B, "linalg.lu_solve", left)
     order = _order_of(pivots, LU._np.shape[-1])
     op = _LU_SOLVE if left else _LU_SOLVE_RIGHT
-    return finished(op(LU, B, order=order, left=left, adjoint_=adjoint), out)
+    return finished(op(LU, B, order=order, left=left, adjoint_=adjoint), out, exact=True)
 
 
 @public("lu_solve")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functorch_lite.torch._core.foreign import refuse_foreign
 from functorch_lite.torch._core.grad_mode import mode
 from functorch_lite.torch._core.node import Node, attach, edge_of, needs_grad
 from functorch_lite.torch._core.public import overrides, public
@@ -332,6 +333,7 @@ def _leading(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 
 def _operator(self: Any, other: Any) -> Any:
     if not isinstance(other, Tensor):
+        refuse_foreign("matmul", (other,))
         return NotImplemented
     if overrides.known:
         return matmul(self, other)
@@ -339,6 +341,7 @@ def _operator(self: Any, other: Any) -> Any:
 
 
 def _reflected(self: Any, other: Any) -> Any:
+    refuse_foreign("matmul", (other,))
     return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
 

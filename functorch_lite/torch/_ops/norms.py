@@ -239,6 +239,8 @@ _MODES = (
 )  # fmt: skip
 _MM_ROWS = 25
 """Rows from which on PyTorch takes the distances from a matrix product."""
+_BLOCK = 1 << 16
+"""Squares of distances that are made at a time, so that they stay in the cache."""
 
 
 @public(methods=False)
@@ -311,7 +313,7 @@ def _distances(a: Any, b: Any, p: float, product: bool) -> Any:
     if not out.size or not a.shape[-1]:
         return out
     if p == 2 and product:
-        return state.run(_from_product, a, b)
+        return state.run(_from_product, a, b, out)
     left = np.broadcast_to(a, (*batch, *a.shape[-2:])).reshape(-1, *a.shape[-2:])
     right = np.broadcast_to(b, (*batch, *b.shape[-2:])).reshape(-1, *b.shape[-2:])
     for i, target in enumerate(out.reshape(-1, *shape[-2:])):
@@ -327,12 +329,20 @@ def _pairs(a: Any, b: Any, p: float) -> Any:
     return distance.cdist(a, b, "minkowski", p=p)
 
 
-def _from_product(a: Any, b: Any) -> Any:
-    wide = a.dtype if a.dtype.itemsize > 2 else _FLOAT32
-    a, b, own = a.astype(wide, copy=False), b.astype(wide, copy=False), a.dtype
-    squares = add_all(a * a, -1)[..., :, None] + add_all(b * b, -1)[..., None, :]
-    squares = squares - 2 * np.matmul(a, np.swapaxes(b, -1, -2))
-    return np.sqrt(np.maximum(squares, 0)).astype(own, copy=False)
+def _from_product(a: Any, b: Any, out: Any) -> Any:
+    # What is left where squares cancel is more than the rounding of single precision.
+    a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
+    left, right = add_all(a * a, -1)[..., :, None], add_all(b * b, -1)[..., None, :]
+    a, b = a * -2, np.swapaxes(b, -1, -2)
+    step = max(1, _BLOCK // b.shape[-1])
+    for i in range(0, a.shape[-2], step):
+        part = slice(i, i + step)
+        squares = np.matmul(a[..., part, :], b)
+        squares += left[..., part, :]
+        squares += right
+        np.maximum(squares, 0, out=squares)
+        out[..., part, :] = np.sqrt(squares, out=squares)
+    return out
 
 
 # ---------------------------------------------------------------------------------------- rescaling

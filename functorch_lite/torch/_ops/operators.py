@@ -43,6 +43,7 @@ from functorch_lite.torch._ops.binary import (
     PLAIN,
     SUB,
     common,
+    is_operand,
     never,
     operate_inplace,
     operators,
@@ -126,19 +127,14 @@ def floor_divide_(self: Tensor, other: Any) -> Tensor:
 
 # ---------------------------------------------------------------------------------------- operators
 def _rdiv(self: Tensor, other: Any) -> Any:
-    if not isinstance(other, (bool, int, float, complex, Tensor, np.generic)):
+    if not is_operand(other):
         return NotImplemented
     return mul(self.reciprocal(), other)
 
 
-def _is(value: Any) -> bool:
-    """Whether it is an operand."""
-    return isinstance(value, (Tensor, bool, int, float, complex, np.generic))
-
-
 def _commuting(f: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Any]:
     """A reflected operator that needs no other order."""
-    return lambda a, b: f(a, b) if _is(b) else NotImplemented
+    return lambda a, b: f(a, b) if is_operand(b) else NotImplemented
 
 
 operators("add", _quick_add, _add, add, _commuting(add))

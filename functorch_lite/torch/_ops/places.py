@@ -38,10 +38,11 @@ def added(g: Any, at: Any, axis: int, shape: tuple[int, ...]) -> Tensor:
     """Zeros of a shape with elements added at positions, which may repeat."""
     array = g._np
     wide = array.dtype if array.dtype.itemsize > 2 else np.dtype(np.float32)
-    data = np.zeros(shape, wide)
+    values = array.astype(wide, copy=False)
+    data = zeros_for(values, shape)
     where = list(np.ogrid[tuple(slice(n) for n in at.shape)])
     where[axis] = at
-    np.add.at(data, tuple(where), array.astype(wide, copy=False))
+    np.add.at(data, tuple(where), values)
     out = make(data.astype(array.dtype, copy=False))
     if mode.enabled and needs_grad(g):
         attach(out, formula("ScatterAddBackward0", (g,), lambda h: gathered(h, at, axis)))

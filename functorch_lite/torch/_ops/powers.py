@@ -19,6 +19,7 @@ from functorch_lite.torch._core.large import BIG, at_size
 from functorch_lite.torch._core.op import RecordOp
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._ops.axes import wrong_arguments
 from functorch_lite.torch._ops.binary import (
     Local,
     check_result,
@@ -169,9 +170,12 @@ def pow(input: Any, exponent: Any) -> Tensor:
 
     Raises:
         RuntimeError: an integer tensor to the power of a negative integer.
+        TypeError: neither is a tensor.
 
     Source: ``torch.pow``.
     """
+    if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
+        raise wrong_arguments("pow", input, exponent)
     return _pow(input, exponent)
 
 
@@ -218,6 +222,8 @@ def _double(input: Any, exponent: Any) -> DType:
 @public("float_power", out=True)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """Like ``pow``, in double precision. Source: ``torch.float_power``."""
+    if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
+        raise wrong_arguments("float_power", input, exponent)
     dtype = _double(input, exponent)
     return _pow(_wide(input, dtype), _wide(exponent, dtype))
 

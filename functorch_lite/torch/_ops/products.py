@@ -16,7 +16,7 @@ from functorch_lite.torch._core.op import wants_grad
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._ops import added_products, einsum
-from functorch_lite.torch._ops.matrix_products import mm, unsafe_view
+from functorch_lite.torch._ops.matrix_products import dot, mm, unsafe_view
 from functorch_lite.torch._ops.shape import dimension
 
 __all__ = ["added_products", "einsum", "linalg_cross", "multi_dot"]
@@ -95,7 +95,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def _contracted(a: Any, b: Any, first: Sequence[int], second: Sequence[int]) -> Tensor:
-    """One matrix product over the given dimensions."""
+    """One matrix product over the given dimensions, or one of vectors for a single number."""
     x, y = a._np.shape, b._np.shape
     ones, twos = [], []
     for i, j in zip(first, second, strict=True):
@@ -116,9 +116,11 @@ def _contracted(a: Any, b: Any, first: Sequence[int], second: Sequence[int]) -> 
     columns = [e for e in range(len(y)) if e not in twos]
     height, width = [x[d] for d in rows], [y[e] for e in columns]
     inside = math.prod(x[d] for d in ones)
-    left = a.permute((*rows, *ones)).reshape(math.prod(height), inside)
-    right = b.permute((*twos, *columns)).reshape(inside, math.prod(width))
-    return mm(left, right).reshape((*height, *width))
+    left, right = a.permute((*rows, *ones)), b.permute((*twos, *columns))
+    if math.prod(height) == math.prod(width) == 1:
+        return dot(left.reshape(inside), right.reshape(inside)).reshape((*height, *width))
+    left = left.reshape(math.prod(height), inside)
+    return mm(left, right.reshape(inside, math.prod(width))).reshape((*height, *width))
 
 
 @public("kron", out=True)

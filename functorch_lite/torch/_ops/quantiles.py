@@ -11,7 +11,7 @@ from functorch_lite.torch._core.keeping import keep
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
-from functorch_lite.torch._ops.axes import add_all, one_axis
+from functorch_lite.torch._ops.axes import add_all, one_axis, rows
 from functorch_lite.torch._ops.places import added, gathered
 from functorch_lite.torch._ops.sorting import order_of
 
@@ -98,7 +98,7 @@ def _quantile(
         [] if dim is None or not full.ndim else [n for i, n in enumerate(left) if i != axis]
     )  # fmt: skip
     # The fractions are the last dimension in memory and the first of the result.
-    data = np.ascontiguousarray(np.moveaxis(data, axis, -1)).reshape(*shape, -1)
+    data = rows(np.moveaxis(data, axis, -1)).reshape(*shape, -1)
     data = np.moveaxis(data, -1, 0)
     if not fractions.ndim:
         data = data[0]

@@ -13,11 +13,12 @@ from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.public import public, put_out
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
+from functorch_lite.torch._meta.symbol import bare
 from functorch_lite.torch._object.generator import Generator, chosen_engine, default_generator
 from functorch_lite.torch._ops import random_inplace
 from functorch_lite.torch._ops.binary import broadcast_error
-from functorch_lite.torch._ops.copying import check_device
+from functorch_lite.torch._ops.copying import maker_on, placed
 from functorch_lite.torch._ops.creation import _fits, checked_sizes, filled_like
 from functorch_lite.torch._rng import samplers
 from functorch_lite.torch._rng.engine import Engine
@@ -30,8 +31,9 @@ Fill = Callable[[Engine, Any], Any]
 def finished(data: Any, device: Any, requires_grad: bool, out: Tensor | None) -> Tensor:
     """A new tensor around raw data, or the one given as ``out=``."""
     if device is not None:
-        check_device(device)
+        data = placed(data, device)
     if out is not None:
+        out.resize_(data.shape)
         put_out(out, make(data))
         return out
     made = make(data)
@@ -74,9 +76,8 @@ def _maker(name: str, fill: Fill) -> None:
             )
         engine = default_generator._engine if generator is None else chosen_engine(generator, name)
         shape = checked_sizes(args, name)
-        data = np.empty(shape, _np_dtype(out, dtype, default.dtype))
-        fill(engine, data)
-        return finished(data, device, requires_grad, out)
+        np_dtype = _np_dtype(out, dtype, default.dtype)
+        return finished(_filled(fill, engine, shape, np_dtype, device), device, requires_grad, out)
 
     make_random.__name__ = name
     make_random.__doc__ = f"A new tensor of random numbers. Source: ``torch.{name}``."
@@ -87,13 +88,24 @@ def _maker(name: str, fill: Fill) -> None:
         layout: Any = None, device: Any = None, requires_grad: bool = False,
         memory_format: Any = None, pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
-        data = filled_like(input, np.empty, dtype, memory_format)
-        fill(chosen_engine(generator, f"{name}_like"), data)
+        data = filled_like(input, np.empty, dtype, memory_format, device)
+        if not is_symbol(data):
+            fill(chosen_engine(generator, f"{name}_like"), data)
         return finished(data, device, requires_grad, None)
 
     make_like.__name__ = f"{name}_like"
     make_like.__doc__ = f"Random numbers in a tensor like another. Source: ``torch.{name}_like``."
     public(f"{name}_like", methods=False)(make_like)
+
+
+def _filled(
+    fill: Callable[..., Any], engine: Engine, shape: Any, dtype: Any, device: Any, *limits: Any
+) -> Any:
+    """New raw values, drawn if there is memory for them."""
+    data = maker_on(device, np.empty)(shape, dtype)
+    if not is_symbol(data):
+        fill(engine, data, *limits)
+    return data
 
 
 _maker("rand", samplers.uniform)
@@ -163,8 +175,9 @@ def randint(
                 f"not {type(size).__name__}"
             )
     a, b = _limits(args, low, high, "randint")
-    data = np.empty(checked_sizes((size,), "randint"), _np_dtype(out, dtype, dtypes.int64))
-    samplers.randint(chosen_engine(generator, "randint"), data, a, b)
+    shape, np_dtype = checked_sizes((size,), "randint"), _np_dtype(out, dtype, dtypes.int64)
+    engine = chosen_engine(generator, "randint")
+    data = _filled(samplers.randint, engine, shape, np_dtype, device, a, b)
     return finished(data, device, requires_grad, out)
 
 
@@ -176,8 +189,9 @@ def randint_like(
 ) -> Tensor:  # fmt: skip
     """Integers in a tensor like another. Source: ``torch.randint_like``."""
     a, b = _limits(args, low, high, "randint_like")
-    data = filled_like(input, np.empty, dtype, memory_format)
-    samplers.randint(chosen_engine(generator, "randint_like"), data, a, b)
+    data = filled_like(input, np.empty, dtype, memory_format, device)
+    if not is_symbol(data):
+        samplers.randint(chosen_engine(generator, "randint_like"), data, a, b)
     return finished(data, device, requires_grad, None)
 
 
@@ -197,6 +211,8 @@ def randperm(
     """
     np_dtype = _np_dtype(out, dtype, dtypes.int64)
     count = _whole(n, "randperm", "n", 1)
+    if maker_on(device, np.empty) is bare:
+        return finished(bare((count,), np_dtype), device, requires_grad, out)
     data = samplers.randperm(chosen_engine(generator, "randperm"), count, np_dtype)
     return finished(data, device, requires_grad, out)
 
@@ -245,8 +261,9 @@ def normal(
                 "None, Tensor out = None)\n * (float mean, float std, tuple of ints size, *, "
                 "torch.Generator generator = None, Tensor out = None, ...)\n"
             )
-        data = np.empty(checked_sizes((size,), "normal"), _np_dtype(out, dtype, default.dtype))
-        samplers.normal(engine, data, float(mean), float(std))
+        shape, np_dtype = checked_sizes((size,), "normal"), _np_dtype(out, dtype, default.dtype)
+        given = float(mean), float(std)
+        data = _filled(samplers.normal, engine, shape, np_dtype, device, *given)
         return finished(data, device, requires_grad, out)
     if means and stds:
         try:
@@ -281,7 +298,9 @@ def bernoulli(
     """
     engine = chosen_engine(generator, "bernoulli")
     array = input._np
-    data = np.empty(array.shape, array.dtype if out is None else out._np.dtype)
+    data = maker_on(input.device, np.empty)(
+        array.shape, array.dtype if out is None else out._np.dtype
+    )
     if p is not None:
         samplers.bernoulli_p(engine, data, float(p))
     else:
@@ -289,6 +308,7 @@ def bernoulli(
     made = _detached("BernoulliBackward0", data, (input,))
     if out is None:
         return made
+    out.resize_(data.shape)
     put_out(out, made)
     return out
 

@@ -326,7 +326,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     array = input._np
     here = array if array.dtype.kind == "b" else array != 0
     axes = axes_of(dim, array.ndim, "count_nonzero")
-    return make(rows(np.asarray(np.count_nonzero(here, axes if len(axes) < array.ndim else None))))
+    return make(rows(np.count_nonzero(here, axes if len(axes) < array.ndim else None)))
 
 
 @public()

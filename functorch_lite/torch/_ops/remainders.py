@@ -14,6 +14,7 @@ from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops.arithmetic import divided_dtype, undefined
+from functorch_lite.torch._ops.axes import wrong_arguments
 from functorch_lite.torch._ops.binary import (
     common,
     local2,
@@ -66,8 +67,13 @@ def _rest(a: Any, b: Any) -> Tensor:
 def remainder(input: Any, other: Any) -> Tensor:
     """The rest of a division that rounds down; it has the sign of other.
 
+    Raises:
+        TypeError: neither is a tensor.
+
     Source: ``torch.remainder``.
     """
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        raise wrong_arguments("remainder", input, other)
     return _rest(input, other)
 
 

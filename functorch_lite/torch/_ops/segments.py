@@ -170,9 +170,13 @@ def _chunk_cat(tensors: Sequence[Tensor], dim: int, num_chunks: int) -> Tensor:
         raise RuntimeError("_chunk_cat expects a non-empty input tensor list")
     if num_chunks < 1:
         raise RuntimeError("_chunk_cat expects positive num_chunks")
-    rows = []
+    rows: list[Tensor] = []
     for t in tensors:
         shape = t._np.shape
+        if not t._np.size:
+            raise RuntimeError("_chunk_cat expects non-empty tensor")
+        if rows and dim >= len(shape):
+            raise RuntimeError("_chunk_cat expects dim < ndim for all input tensors")
         at = dimension(dim, len(shape))
         each = -(-shape[at] // num_chunks)
         padded = FUNCTIONS["constant_pad_nd"](

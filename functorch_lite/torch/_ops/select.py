@@ -16,6 +16,7 @@ from functorch_lite.torch._core.view import (
     inherit,
     view_of,
 )
+from functorch_lite.torch._meta.symbol import is_meta, over_memory
 from functorch_lite.torch._ops import select_inplace, select_many
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.select_basic import embedded, selected, sliced, strided_data
@@ -68,6 +69,8 @@ def narrowed(t: Tensor, dim: int, start: Any, length: int) -> tuple[int, int]:
         raise RuntimeError("narrow(): length must be non-negative.")
     at = dimension(dim, len(shape))
     n = shape[at]
+    if isinstance(start, Tensor) and (start._np.ndim or start._np.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     first = start.__index__()
     if not -n <= first <= n:
         raise IndexError(
@@ -295,8 +298,13 @@ def view_as_real(input: Tensor) -> Tensor:
     if array.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
     memory(input)
-    part = array.real
-    data = np.lib.stride_tricks.as_strided(part, (*array.shape, 2), (*array.strides, part.itemsize))
+    part: Any = array.real
+    if is_meta(input):
+        steps = (*strides_of(part), 1)
+        data: Any = over_memory(part.storage, part.dtype, (*array.shape, 2), steps, part.offset)
+    else:
+        strides = (*array.strides, part.itemsize)
+        data = np.lib.stride_tricks.as_strided(part, (*array.shape, 2), strides)
     out = share(input, data, input._offset * 2)
     return inherit(input, out, "ViewAsRealBackward0", lambda g: view_as_complex(g.contiguous()))
 

@@ -73,9 +73,13 @@ def slice_copy(
     return copied(input, "SliceBackward0_copy", lambda t: sliced(t, at, first, last, by))
 
 
-@public("narrow_copy")
+@public("narrow_copy", out=True)
 def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """Like ``narrow``, in memory of its own. Source: ``torch.narrow_copy``."""
+    if dim >= input._np.ndim:
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false."
+        )
     at, first = narrowed(input, dim, start, length)
     return copied(input, "NarrowCopyBackward0", lambda x: sliced(x, at, first, first + length, 1))
 

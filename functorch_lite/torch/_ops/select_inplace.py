@@ -14,6 +14,7 @@ from functorch_lite.torch._core.op import formula, wants_grad
 from functorch_lite.torch._core.public import method, public
 from functorch_lite.torch._core.tensor import Tensor, memory, strided, version
 from functorch_lite.torch._core.view import as_strided_backward, contiguous_strides, geometry
+from functorch_lite.torch._meta.symbol import is_meta
 from functorch_lite.torch._ops.index_write import refusal, saving
 from functorch_lite.torch._ops.shape import (
     as_strided,
@@ -143,11 +144,13 @@ def _resized(self: Tensor, size: tuple[int, ...], memory_format: Any) -> Tensor:
 def place(self: Tensor, size: Sequence[int], stride: Sequence[int], offset: int) -> None:
     """Give a tensor sizes and strides over its storage, made larger if they reach beyond it."""
     item = self._np.itemsize
-    have = memory(self)
+    have: Any = memory(self)
     reach = 0
     if math.prod(size):
         reach = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if reach * item > have.size:
+    if is_meta(self):
+        have.size = max(have.size, reach * item)
+    elif reach * item > have.size:
         grown = np.zeros(reach * item, np.uint8)
         grown[: have.size] = have
         self._memory = grown

@@ -12,6 +12,7 @@ from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.op import formula
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.tensor import Tensor, View, make, share, version
+from functorch_lite.torch._ops.axes import wrong_arguments
 from functorch_lite.torch._ops.select_basic import ALL, sliced
 from functorch_lite.torch._ops.shape import dimension
 
@@ -232,6 +233,8 @@ def tensor_split(
 def _axis_split(name: str, least: int, axis: Callable[[int], int]) -> None:
     def cut(input: Tensor, *args: Any, sections: Any = None, indices: Any = None) -> Any:
         what = args[0] if len(args) == 1 else (args or sections or indices)
+        if isinstance(what, (str, float)):
+            raise wrong_arguments(name, input, what)
         ndim = input._np.ndim
         if ndim < least:
             raise RuntimeError(

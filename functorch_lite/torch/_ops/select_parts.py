@@ -7,7 +7,8 @@ from typing import Any
 
 from functorch_lite.torch._core.node import attach
 from functorch_lite.torch._core.op import formula, wants_grad
-from functorch_lite.torch._core.public import FUNCTIONS, method, public
+from functorch_lite.torch._core.out_rules import expect_dtype
+from functorch_lite.torch._core.public import FUNCTIONS, method, public, put_out
 from functorch_lite.torch._core.tensor import Tensor, Version, make, share
 from functorch_lite.torch._ops.select_copy import gradient_of
 from functorch_lite.torch._ops.select_many import chunk, split_with_sizes, unbind
@@ -42,7 +43,8 @@ def _copying(name: str, cut: Callable[..., Parts], node: str) -> None:
         if out is None:
             return made
         for target, value in zip(out, made, strict=True):
-            target.copy_(value)
+            expect_dtype(target, value.dtype)
+            put_out(target, value)
         return None
 
     copies.__name__ = name

@@ -10,8 +10,9 @@ from functorch_lite.torch import return_types
 from functorch_lite.torch._core.grad_mode import mode as grad_mode
 from functorch_lite.torch._core.keeping import keep, keep_result
 from functorch_lite.torch._core.node import needs_grad
+from functorch_lite.torch._core.out_rules import check_apart
 from functorch_lite.torch._core.public import public
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.axes import add_all, one_axis, rows, wrong_arguments
 from functorch_lite.torch._ops.copying import empty_as
 from functorch_lite.torch._ops.creation import with_strides
@@ -168,7 +169,7 @@ def _first(keys: Any, k: int, axis: int, largest: bool) -> Any:
     """Where the first ``k`` elements of an order are."""
     length = keys.shape[axis]
     head = (slice(None),) * axis + (slice(k),)
-    if k <= _ROUNDS and keys.size >= _PACKED and length >= _PARTITION:
+    if k <= _ROUNDS and keys.size >= _PACKED and length >= _PARTITION and not is_symbol(keys):
         quick = _by_rounds(keys, k, axis, largest)
         if quick is not None:
             return quick
@@ -236,6 +237,8 @@ def kthvalue(
     else:
         at = _kth(comparable(array), k - 1, axis)
     made = results_at(return_types.kthvalue, "KthvalueBackward0", input, at, axis, keepdim)
+    if out is not None:
+        check_apart("kthvalue", out[0], (input,))
     return made if out is None else results_in(made, out)
 
 
@@ -366,8 +369,8 @@ def _mode_at(keys: Any, axis: int) -> Any:
     lines = np.take_along_axis(np.moveaxis(keys, axis, -1), order, -1)
     length = lines.shape[-1]
     along = np.arange(length)
-    first = np.ones(lines.shape, bool)
-    first[..., 1:] = lines[..., 1:] != lines[..., :-1]
+    changed = lines[..., 1:] != lines[..., :-1]
+    first = np.concatenate([np.ones((*lines.shape[:-1], 1), bool), changed], -1)
     start = np.maximum.accumulate(np.where(first, along, 0), -1)
     # A run is longest at its last element, and argmax takes the first of the longest runs.
     best = np.argmax(along - start, -1, keepdims=True) if lines.size else start[..., :1]
