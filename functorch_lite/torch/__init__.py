@@ -13,14 +13,22 @@ tensor([2., 4.])
 from math import e, inf, nan, pi
 
 from functorch_lite.torch import (
+    _C,  # noqa: F401  (its name)
     _dynamo,  # noqa: F401  (its name)
+    _higher_order_ops,  # noqa: F401  (its functions)
+    accelerator,
+    amp,
     autograd,
     backends,
     compiler,
+    cpu,
     cuda,
+    distributed,
     distributions,
     fft,
     func,
+    functional,
+    jit,
     linalg,
     masked,
     multiprocessing,
@@ -34,6 +42,8 @@ from functorch_lite.torch import (
     special,
     storage,
     testing,
+    torch_version,
+    types,
     utils,
     version,
 )
@@ -97,19 +107,49 @@ from functorch_lite.torch._core.public import FUNCTIONS as _FUNCTIONS
 from functorch_lite.torch._core.size import Size
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._functorch.vmap import vmap
+from functorch_lite.torch._meta import recorder as _meta_recorder  # noqa: F401  (sees operations)
+from functorch_lite.torch._object import built as _built
 from functorch_lite.torch._object import generator as _generator  # noqa: F401  (and functions)
+from functorch_lite.torch._object import leftovers as _leftovers  # noqa: F401  (methods)
+from functorch_lite.torch._object import mapped as _mapped  # noqa: F401  (from_file)
 from functorch_lite.torch._object import settings as _settings
 from functorch_lite.torch._object import tensor_methods as _methods  # noqa: F401  (of tensors)
+from functorch_lite.torch._object.exceptions import AcceleratorError, FatalError, OutOfMemoryError
 from functorch_lite.torch._object.print_options import set_printoptions
+from functorch_lite.torch._object.streams import Event, Stream
+from functorch_lite.torch._object.subclass import (
+    DisableTorchFunction,
+    DisableTorchFunctionSubclass,
+)
+from functorch_lite.torch._object.symbolic import SymBool, SymFloat, SymInt
 from functorch_lite.torch._ops import everything as _ops_  # noqa: F401  (functions, methods)
 from functorch_lite.torch._scripts.install import install, uninstall
 from functorch_lite.torch._scripts.names import module_getattr as _module_getattr
 from functorch_lite.torch._scripts.names import name_modules as _name_modules
+from functorch_lite.torch.amp import GradScaler, autocast
+from functorch_lite.torch.amp._settings import FUNCTIONS as _AUTOCAST
+from functorch_lite.torch.cpu import amp as _cpu_amp  # noqa: F401  (its name)
+from functorch_lite.torch.cuda import amp as _cuda_amp  # noqa: F401  (its name)
+from functorch_lite.torch.random import thread_safe_generator
 from functorch_lite.torch.serialization import load, save
 
 __all__ = [
+    "AcceleratorError",
+    "DisableTorchFunction",
+    "DisableTorchFunctionSubclass",
+    "Event",
+    "FatalError",
+    "GradScaler",
+    "OutOfMemoryError",
     "Size",
+    "Stream",
+    "SymBool",
+    "SymFloat",
+    "SymInt",
     "Tensor",
+    "accelerator",
+    "amp",
+    "autocast",
     "autograd",
     "backends",
     "bfloat16",
@@ -124,8 +164,10 @@ __all__ = [
     "complex128",
     "complex64",
     "contiguous_format",
+    "cpu",
     "cuda",
     "device",
+    "distributed",
     "distributions",
     "double",
     "dtype",
@@ -138,6 +180,7 @@ __all__ = [
     "float32",
     "float64",
     "func",
+    "functional",
     "get_default_device",
     "get_default_dtype",
     "half",
@@ -152,6 +195,7 @@ __all__ = [
     "int8",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "jit",
     "layout",
     "linalg",
     "load",
@@ -188,6 +232,9 @@ __all__ = [
     "storage",
     "strided",
     "testing",
+    "thread_safe_generator",
+    "torch_version",
+    "types",
     "uint16",
     "uint32",
     "uint64",
@@ -198,7 +245,7 @@ __all__ = [
     "vmap",
 ]
 
-__version__ = version.__version__
+__version__ = torch_version.TorchVersion(version.__version__)
 newaxis = None
 
 
@@ -213,8 +260,10 @@ def result_type(tensor1: object, tensor2: object) -> dtype:
     return _result_type((tensor1, tensor2))
 
 
-globals().update({name: getattr(_settings, name) for name in _settings.__all__})
-globals().update(_FUNCTIONS)
-__all__ += [*_settings.__all__, *_FUNCTIONS]
+for _module in (_built, _settings):
+    globals().update({name: getattr(_module, name) for name in _module.__all__})
+    __all__ += _module.__all__
+globals().update({**_FUNCTIONS, **_AUTOCAST})
+__all__ += [*_FUNCTIONS, *_AUTOCAST]
 __getattr__ = _module_getattr(globals())
 _name_modules()

@@ -2,12 +2,14 @@
 
 PyTorch's names are asked of the installed PyTorch, in a process of its own, and ours of this one.
 With ``--write`` both results are kept: the list that error messages look names up in, and the page
-``docs/torch_coverage.md``.
+``docs/torch_coverage.md``. Why a name is missing is written in ``_scripts/data/reasons.txt``; a
+test fails where it is not.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import pkgutil
@@ -18,10 +20,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from functorch_lite.testing.reasons import Reason, missing_lines, parse_reasons, reason_lines
 from functorch_lite.torch._scripts.install import without_shim
 from functorch_lite.torch._scripts.names import MODULE_LIST, NAMES, PACKAGE
 
-__all__ = ["MODULES", "main", "names_text", "our_names", "report", "their_names"]
+__all__ = [
+    "MODULES", "main", "missing_names", "names_text", "our_names", "reasons", "report",
+    "their_names",
+]  # fmt: skip
 
 MODULES = (
     "torch",
@@ -57,6 +63,7 @@ MODULES = (
 
 _FOLDER = Path(__file__).resolve().parent
 _DOCS = _FOLDER.parent.parent / "docs"
+_REASONS = _FOLDER / "_scripts" / "data" / "reasons.txt"
 
 # What a module merely imports for its own use is not public. `__all__`, where there is one, leaves
 # out submodules and functions written in C.
@@ -139,10 +146,37 @@ def our_names(theirs: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
         Ours by module; a module that does not exist has none.
     """
     owners = {module: _owner(module) for module in theirs if module != MODULE_LIST}
-    return {
+    ours = {
         module: {name for name in theirs[module] if owner is not None and hasattr(owner, name)}
         for module, owner in owners.items()
     }
+    if MODULE_LIST in theirs:
+        ours[MODULE_LIST] = {name for name in theirs[MODULE_LIST] if _is_module(name)}
+    return ours
+
+
+def _is_module(name: str) -> bool:
+    """Whether one of PyTorch's modules exists here."""
+    try:
+        return importlib.util.find_spec(f"{PACKAGE}{name[5:]}") is not None
+    except ModuleNotFoundError:  # nor does the one above it
+        return False
+
+
+def missing_names(
+    theirs: Mapping[str, Sequence[str]], ours: Mapping[str, Collection[str]]
+) -> dict[str, list[str]]:
+    """PyTorch's names that this package has not, by module, and its modules.
+
+    >>> missing_names({"torch.fft": ["fft", "ifft"]}, {"torch.fft": {"fft"}})
+    {'torch.fft': ['ifft']}
+    """
+    return {module: sorted(set(theirs[module]) - set(ours.get(module, ()))) for module in theirs}
+
+
+def reasons() -> list[Reason]:
+    """Why names are missing."""
+    return parse_reasons(_REASONS.read_text(encoding="utf-8"))
 
 
 def names_text(version: str, theirs: Mapping[str, Sequence[str]]) -> str:
@@ -180,7 +214,10 @@ def _counts(ours: Collection[str], theirs: Collection[str]) -> str:
 
 
 def report(
-    version: str, theirs: Mapping[str, Sequence[str]], ours: Mapping[str, Collection[str]]
+    version: str,
+    theirs: Mapping[str, Sequence[str]],
+    ours: Mapping[str, Collection[str]],
+    table: Sequence[Reason] = (),
 ) -> str:
     """The page of both lists, in Markdown.
 
@@ -188,13 +225,15 @@ def report(
         version: PyTorch's version.
         theirs: PyTorch's names by module.
         ours: the names among them that this package has.
+        table: why names are missing.
 
     Returns:
-        A table of counts, then per module the names that exist and those that are missing.
+        Tables of counts and of reasons, then per module the names that exist and those that are
+        missing, by reason.
 
     >>> page = report("2.13.0", {"torch.fft": ["fft", "ifft"]}, {"torch.fft": {"fft"}})
     >>> [line for line in page.splitlines() if "ifft" in line]
-    ['Missing: `ifft`']
+    ['Missing, without a reason: `ifft`']
     """
     compared = sorted(module for module in theirs if module != MODULE_LIST)
     total = _counts(
@@ -210,15 +249,21 @@ def report(
         "| module | names here |",
         "|---|---|",
         *(f"| `{module}` | {_counts(ours[module], theirs[module])} |" for module in compared),
+        "",
+        "## What is missing, and why",
+        "",
     ]
+    missing = missing_names(theirs, ours)
+    lines += reason_lines(missing, table)
     for module in compared:
-        there = sorted(ours[module])
-        absent = sorted(set(theirs[module]) - set(there))
         lines += ["", f"## `{module}`"]
-        for title, names in (("Here", there), ("Missing", absent)):
-            if names:
-                quoted = [f"`{name}`" for name in names]
-                lines += ["", _wrapped([f"{title}:", *quoted], " ")]
+        if there := [f"`{name}`" for name in sorted(ours[module])]:
+            lines += ["", _wrapped(["Here:", *there], " ")]
+        lines += missing_lines(module, missing[module], table)
+    if MODULE_LIST in theirs:
+        count = _counts(ours.get(MODULE_LIST, ()), theirs[MODULE_LIST])
+        lines += ["", "## Modules", "", f"{count} public modules are here."]
+        lines += missing_lines(MODULE_LIST, missing[MODULE_LIST], table)
     return "\n".join(lines) + "\n"
 
 
@@ -252,11 +297,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ours = our_names(theirs)
     if options.write:
         page = options.docs / "torch_coverage.md"
-        page.write_text(report(version, theirs, ours), encoding="utf-8")
+        page.write_text(report(version, theirs, ours, reasons()), encoding="utf-8")
         options.names.write_text(names_text(version, theirs), encoding="utf-8")
         print(f"{page}\n{options.names}")
     else:
-        for module in sorted(ours):
+        for module in sorted(set(ours) - {MODULE_LIST}):
             print(f"{module:<36} {_counts(ours[module], theirs[module])}")
     return 0
 

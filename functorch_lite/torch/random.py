@@ -18,7 +18,7 @@ from functorch_lite.torch._ops import random_fill
 
 __all__ = [
     "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed",
-    "set_rng_state",
+    "set_rng_state", "thread_safe_generator",
 ]  # fmt: skip
 
 _samplers = random_fill
@@ -48,3 +48,11 @@ def fork_rng(
         yield
     finally:
         set_rng_state(state)
+
+
+def thread_safe_generator() -> None:
+    """The stream of a thread that loads data; None elsewhere, and so here: workers are processes.
+
+    Source: ``torch.random.thread_safe_generator``.
+    """
+    return None

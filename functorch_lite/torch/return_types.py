@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from functorch_lite.torch._core import dtypes
+from functorch_lite.torch._core.out_rules import expect_dtype
 from functorch_lite.torch._core.public import put_out
 
 __all__ = [
@@ -104,15 +105,6 @@ def results_in(made: NamedResults, out: Any) -> Any:
 def expect_int64(target: Any) -> None:
     """Refuse a tensor that cannot take positions."""
     expect_dtype(target, dtypes.int64)
-
-
-def expect_dtype(target: Any, dtype: dtypes.dtype) -> None:
-    """Refuse a tensor of another dtype."""
-    if target.dtype is not dtype:
-        raise RuntimeError(
-            f"Expected out tensor to have dtype {dtype.c_name}, but got "
-            f"{target.dtype.c_name} instead"
-        )
 
 
 def _both(name: str, *fields: str) -> tuple[type[NamedResults], type[NamedResults]]:

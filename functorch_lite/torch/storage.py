@@ -14,7 +14,6 @@ from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.tensor import Tensor, make
 from functorch_lite.torch._object.untyped_storage import UntypedStorage, of_bytes, over, untyped
-from functorch_lite.torch._ops.copying import CPU
 
 __all__ = ["TypedStorage", "UntypedStorage", "over", "untyped"]
 
@@ -62,15 +61,15 @@ class TypedStorage:
         if wrap_storage is not None:
             self._untyped_storage: UntypedStorage = wrap_storage
         elif isinstance(given, int):
-            self._untyped_storage = UntypedStorage(given * self.dtype.itemsize)
+            self._untyped_storage = UntypedStorage(given * self.dtype.itemsize, device=device)
         else:
             values = np.asarray(list(given)).astype(self.dtype.np)
             self._untyped_storage = of_bytes(values.view(np.uint8))
 
     @property
     def device(self) -> Any:
-        """Where it is: the CPU."""
-        return CPU
+        """Where it is."""
+        return self._untyped_storage.device
 
     def _values(self) -> np.ndarray[Any, Any]:
         data = self._untyped_storage._bytes
@@ -118,9 +117,10 @@ class TypedStorage:
         self._values()[index] = value
 
     def __repr__(self) -> str:
-        lines = "\n ".join(map(str, self.tolist()))
+        place = self.device.type
+        values = "..." if place == "meta" else " " + "\n ".join(map(str, self.tolist()))
         return (
-            f" {lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size "
+            f"{values}\n[torch.storage.TypedStorage(dtype={self.dtype}, device={place}) of size "
             f"{len(self)}]"
         )
 

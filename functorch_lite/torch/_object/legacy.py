@@ -38,8 +38,10 @@ def construct(
 
     Source: ``torch.Tensor``.
     """
-    if device is not None:
-        check_device(device)
+    if device is not None and check_device(device).type == "meta":
+        raise RuntimeError(
+            "legacy constructor expects device type: cpu but device type: meta was passed"
+        )
     if not args:
         return make(np.empty(0, dtype.np))
     given = args[0]

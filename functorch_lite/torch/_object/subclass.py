@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from functorch_lite.torch._core.foreign import (
+    foreign_function,
+    refuse_foreign,
+    refused_by_theirs,
+)
 from functorch_lite.torch._core.public import disabled, overrides
 from functorch_lite.torch._core.tensor import Tensor, share
 from functorch_lite.torch._core.view import alias
@@ -44,6 +49,8 @@ def _torch_function(
     cls: type[Tensor], func: Any, types: Any, args: Any = (), kwargs: Any = None
 ) -> Any:
     """Run an operation and give its results the class; classes that override it get here, too."""
+    if foreign_function(func):
+        raise refused_by_theirs(getattr(func, "__name__", "function"))
     for t in types:
         if not issubclass(cls, t):
             return NotImplemented
@@ -69,6 +76,7 @@ def make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -
     Source: ``torch.Tensor._make_subclass``.
     """
     if not isinstance(data, Tensor):
+        refuse_foreign("_make_subclass", (data,))
         raise TypeError(
             f"_make_subclass(): argument 'data' (position 2) must be Tensor, not "
             f"{type(data).__name__}"

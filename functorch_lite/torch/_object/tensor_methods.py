@@ -12,10 +12,11 @@ from functorch_lite.torch import storage
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.layout import preserve_format, strided
 from functorch_lite.torch._core.public import FUNCTIONS, method, overrides, public
-from functorch_lite.torch._core.tensor import Tensor, make, share
+from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._meta.symbol import is_meta
 from functorch_lite.torch._object import legacy, mapping, pickling, subclass
 from functorch_lite.torch._object.printing import tensor_text, value_suffixes
-from functorch_lite.torch._ops.copying import CPU, check_device, from_numpy, numpy
+from functorch_lite.torch._ops.copying import CPU, META, from_numpy, numpy
 
 __all__ = ["text"]
 
@@ -32,7 +33,7 @@ def text(t: Tensor) -> str:
     Returns:
         its numbers, and of dtype, size and graph what is not plain.
 
-    >>> print(text(make(np.ones(2, np.float64))))
+    >>> print(text(from_numpy(np.ones(2, np.float64))))
     tensor([1., 1.], dtype=torch.float64)
 
     Source: ``torch.Tensor.__repr__``.
@@ -62,7 +63,7 @@ def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    if not self._np.shape and type(self) is Tensor:
+    if not self._np.shape and type(self) is Tensor and not is_meta(self):
         return format(self.item(), spec)
     return object.__format__(self, spec)
 
@@ -161,6 +162,8 @@ method("is_nonzero")(_bool)
 def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     found = numpy(self)
     if dtype is not None and found.dtype != dtype:
+        if copy is False:
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
         return found.astype(dtype)
     return found.copy() if copy else found
 
@@ -171,59 +174,7 @@ def _array_wrap(self: Tensor, array: Any, context: Any = None, scalar: bool = Fa
     return from_numpy(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
 
-def _dlpack(
-    self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
-    copy: bool | None = None,
-) -> Any:  # fmt: skip
-    if self.requires_grad:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    return self._np.__dlpack__(stream=None, max_version=max_version, dl_device=dl_device, copy=copy)
-
-
-def _dlpack_device(self: Tensor) -> tuple[int, int]:
-    return self._np.__dlpack_device__()
-
-
-class _Capsule:
-    """An exported array as the object that exports it."""
-
-    def __init__(self, capsule: Any) -> None:
-        self.capsule = capsule
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 1, 0
-
-
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor over the memory of another library's array.
-
-    Args:
-        ext_tensor: an array with ``__dlpack__``, or the capsule that it returns.
-        copy: whether memory of its own is wanted.
-
-    Source: ``torch.from_dlpack``.
-    """
-    if device is not None:
-        check_device(device)
-    if isinstance(ext_tensor, Tensor):
-        out = share(ext_tensor, ext_tensor._np, ext_tensor._offset)
-    elif isinstance(ext_tensor, np.ndarray):
-        out = from_numpy(ext_tensor)
-    else:
-        given = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
-        out = make(np.from_dlpack(given))
-    return out.clone() if copy else out
-
-
-# Not by ``public``: arrays of other libraries may see operations, and call this again.
-FUNCTIONS["from_dlpack"] = from_dlpack
-
-
 # ----------------------------------------------------------------------------------- what it is
-@public(methods=False)
 def is_tensor(obj: Any) -> bool:
     """Whether an object is a tensor.
 
@@ -233,6 +184,10 @@ def is_tensor(obj: Any) -> bool:
     Source: ``torch.is_tensor``.
     """
     return isinstance(obj, Tensor)
+
+
+# Not by ``public``: no class has a say in this.
+FUNCTIONS["is_tensor"] = is_tensor
 
 
 def _of_tensor(name: str, answer: Callable[[Tensor], bool], doc: str) -> None:
@@ -273,7 +228,7 @@ def resolve_neg(input: Tensor) -> Tensor:
 def data_ptr(self: Tensor) -> int:
     """The address of the first element. Source: ``torch.Tensor.data_ptr``."""
     array = self._np
-    return array.__array_interface__["data"][0] if array.size else 0
+    return 0 if is_meta(self) or not array.size else array.__array_interface__["data"][0]
 
 
 @method()
@@ -364,18 +319,17 @@ def _install() -> None:
         ("repr", _repr), ("format", _format), ("bool", _bool), ("int", _int), ("float", _float),
         ("complex", _complex), ("index", _index), ("len", _len), ("iter", _iter),
         ("reversed", _reversed), ("contains", _contains), ("array", _array),
-        ("array_wrap", _array_wrap), ("dlpack", _dlpack), ("dlpack_device", _dlpack_device),
-        ("dir", _dir),
+        ("array_wrap", _array_wrap), ("dir", _dir),
     ):  # fmt: skip
         setattr(Tensor, f"__{name}__", f)
     for name, read in (
         ("nbytes", lambda t: t._np.size * t._np.itemsize), ("itemsize", lambda t: t._np.itemsize),
-        ("device", lambda t: CPU), ("layout", lambda t: strided),
-        ("is_cpu", lambda t: True), ("grad_dtype", _grad_dtype),
+        ("device", lambda t: META if is_meta(t) else CPU), ("layout", lambda t: strided),
+        ("is_cpu", lambda t: not is_meta(t)), ("is_meta", is_meta), ("grad_dtype", _grad_dtype),
     ):  # fmt: skip
         setattr(Tensor, name, property(read))
     for name in (
-        "cuda sparse sparse_csr quantized meta mps mkldnn xpu vulkan ipu xla mtia maia nested"
+        "cuda sparse sparse_csr quantized mps mkldnn xpu vulkan ipu xla mtia maia nested"
     ).split():
         setattr(Tensor, f"is_{name}", property(lambda t: False))
     Tensor.__module__ = "torch"

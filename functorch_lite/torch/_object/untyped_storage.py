@@ -10,8 +10,10 @@ import numpy as np
 
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.tensor import Tensor, make, memory
+from functorch_lite.torch._meta.refusals import no_copy, plain
+from functorch_lite.torch._meta.symbol import Memory, memory_of, over_memory
 from functorch_lite.torch._object import shared_memory
-from functorch_lite.torch._ops.copying import CPU, check_device
+from functorch_lite.torch._ops.copying import CPU, META, check_device
 
 __all__ = ["UntypedStorage", "of_bytes", "over", "rebind", "untyped"]
 
@@ -34,16 +36,19 @@ class UntypedStorage:
 
     __slots__ = ("__weakref__", "_bytes")
     __module__ = "torch.storage"
+    _bytes: Any  # an array, or what stands for it on the device meta
 
     is_cuda = False
     is_sparse = False
     is_hpu = False
 
     def __init__(self, *args: Any, device: Any = None) -> None:
-        if device is not None:
-            check_device(device)
         given = args[0] if args else 0
-        if isinstance(given, int):
+        if device is not None and check_device(device).type == "meta":
+            if not isinstance(given, int):
+                raise plain(no_copy())
+            self._bytes = memory_of(given)
+        elif isinstance(given, int):
             self._bytes = np.zeros(given, np.uint8)
         else:
             for v in given:
@@ -58,8 +63,8 @@ class UntypedStorage:
 
     @property
     def device(self) -> Any:
-        """Where it is: the CPU."""
-        return CPU
+        """Where it is."""
+        return META if self._bytes.__class__ is Memory else CPU
 
     def nbytes(self) -> int:
         """The number of bytes."""
@@ -74,10 +79,14 @@ class UntypedStorage:
     def data_ptr(self) -> int:
         """The address of the first byte."""
         bytes_ = self._bytes
+        if bytes_.__class__ is Memory:
+            return 0
         return bytes_.__array_interface__["data"][0] if bytes_.size else 0
 
     def tolist(self) -> list[int]:
         """The bytes as integers."""
+        if self._bytes.__class__ is Memory:
+            raise NotImplementedError("Not available for 'meta' device type")
         return self._bytes.tolist()
 
     def __iter__(self) -> Iterator[int]:
@@ -97,6 +106,8 @@ class UntypedStorage:
         self._bytes[index] = value
 
     def __repr__(self) -> str:
+        if self._bytes.__class__ is Memory:
+            return f"...\n[torch.storage.UntypedStorage(device=meta) of size {len(self)}]"
         lines = "\n ".join(map(str, self.tolist()))
         return f" {lines}\n[torch.storage.UntypedStorage(device=cpu) of size {len(self)}]"
 
@@ -137,7 +148,7 @@ class UntypedStorage:
 
     def is_shared(self) -> bool:
         """Whether other processes may see it: see ``share_memory_`` of tensors."""
-        return shared_memory.is_shared(self._bytes)
+        return self._bytes.__class__ is not Memory and shared_memory.is_shared(self._bytes)
 
     def is_pinned(self, device: Any = None) -> bool:
         """False: there is no accelerator."""
@@ -148,6 +159,8 @@ class UntypedStorage:
         return "torch.storage.UntypedStorage"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._bytes.__class__ is Memory:
+            return _revive_meta, (self.nbytes(),)
         return _revive, (self._bytes.tobytes(),)
 
     def __copy__(self) -> UntypedStorage:
@@ -160,7 +173,7 @@ class UntypedStorage:
         return made
 
 
-def of_bytes(data: np.ndarray[Any, Any]) -> UntypedStorage:
+def of_bytes(data: Any) -> UntypedStorage:
     """The storage of an array of bytes."""
     made = UntypedStorage.__new__(UntypedStorage)
     made._bytes = data
@@ -178,6 +191,11 @@ def rebind(storage: UntypedStorage, data: np.ndarray[Any, Any]) -> None:
 def _revive(data: bytes) -> UntypedStorage:
     """The storage that a pickle describes."""
     return of_bytes(np.frombuffer(data, np.uint8).copy())
+
+
+def _revive_meta(size: int) -> UntypedStorage:
+    """The same of one without memory."""
+    return of_bytes(memory_of(size))
 
 
 def untyped(t: Tensor) -> UntypedStorage:
@@ -202,17 +220,20 @@ def over(storage: UntypedStorage, dtype: DType, offset: int, size: Any, stride: 
     item = np_dtype.itemsize
     steps = [n * item for n in stride]
     data = storage._bytes
-    if 0 in size:
+    if 0 in size and data.__class__ is not Memory:
         t = make(np.lib.stride_tricks.as_strided(np.empty(0, np_dtype), size, steps))
     else:
         reach = (offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) * item
-        if reach > data.size:
+        if 0 not in size and reach > data.size:
             raise RuntimeError(
                 f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, "
                 f"and itemsize {item} requiring a storage size of {reach} are out of bounds for "
                 f"storage of size {data.size}"
             )
-        t = make(np.ndarray(size, np_dtype, data, offset * item, steps))
+        if data.__class__ is Memory:
+            t = make(over_memory(data, np_dtype, size, stride, offset))
+        else:
+            t = make(np.ndarray(size, np_dtype, data, offset * item, steps))
     t._memory = data
     t._offset = offset
     return t

@@ -3,6 +3,24 @@
 Source: ``torch.backends``.
 """
 
-from functorch_lite.torch.backends import cpu, cuda, cudnn, mkl, mkldnn, mps, openmp
+from functorch_lite.torch.backends import (
+    cpu,
+    cuda,
+    cudnn,
+    cusparselt,
+    kleidiai,
+    mha,
+    miopen,
+    mkl,
+    mkldnn,
+    mps,
+    nnpack,
+    openmp,
+    opt_einsum,
+    quantized,
+)
 
-__all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
+__all__ = [
+    "cpu", "cuda", "cudnn", "cusparselt", "kleidiai", "mha", "miopen", "mkl", "mkldnn", "mps",
+    "nnpack", "openmp", "opt_einsum", "quantized",
+]  # fmt: skip

@@ -10,24 +10,39 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, NoReturn
 
+from functorch_lite.torch._object.exceptions import AcceleratorError, OutOfMemoryError
+from functorch_lite.torch._object.legacy import LEGACY as _LEGACY
+from functorch_lite.torch.cuda import memory as _memory
+from functorch_lite.torch.cuda import streams as _streams
+
 __all__ = [
+    "AcceleratorError",
+    "OutOfMemoryError",
+    "StreamContext",
     "current_device",
     "current_stream",
+    "default_generators",
     "default_stream",
     "device",
     "device_count",
+    "device_of",
     "empty_cache",
     "get_arch_list",
     "get_device_capability",
     "get_device_name",
     "get_device_properties",
+    "get_gencode_flags",
     "get_rng_state",
     "get_rng_state_all",
+    "has_half",
+    "has_magma",
     "init",
     "initial_seed",
+    "ipc_collect",
     "is_available",
     "is_bf16_supported",
     "is_initialized",
+    "is_tf32_supported",
     "manual_seed",
     "manual_seed_all",
     "max_memory_allocated",
@@ -39,9 +54,16 @@ __all__ = [
     "seed_all",
     "set_device",
     "set_rng_state",
+    "set_rng_state_all",
+    "set_stream",
     "stream",
     "synchronize",
 ]
+
+
+has_half = True
+has_magma = False
+default_generators: tuple[Any, ...] = ()
 
 
 def is_available() -> bool:
@@ -64,9 +86,19 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return False
 
 
+def is_tf32_supported() -> bool:
+    """Whether the GPU multiplies in TF32."""
+    return False
+
+
 def get_arch_list() -> list[str]:
     """The architectures that kernels were built for."""
     return []
+
+
+def get_gencode_flags() -> str:
+    """The flags that kernels were built with."""
+    return ""
 
 
 def refuse(*_: Any, **__: Any) -> NoReturn:
@@ -95,6 +127,11 @@ get_rng_state = _refusing("get_rng_state", "The state of a GPU's generator")
 set_rng_state = _refusing("set_rng_state", "Set the state of a GPU's generator")
 init = _refusing("init", "Start to use a GPU")
 set_device = _refusing("set_device", "Make a GPU the current one")
+ipc_collect = _refusing("ipc_collect", "Free memory that other processes gave back")
+cudart = _refusing("cudart", "CUDA's runtime")
+can_device_access_peer = _refusing("can_device_access_peer", "Whether GPUs share memory")
+get_sync_debug_mode = _refusing("get_sync_debug_mode", "Whether waiting for a GPU is reported")
+set_sync_debug_mode = _refusing("set_sync_debug_mode", "Report waiting for a GPU")
 
 
 def get_rng_state_all() -> list[Any]:
@@ -135,6 +172,20 @@ def manual_seed_all(seed: int) -> None:
     int(seed)
 
 
+def set_rng_state_all(new_states: Any) -> None:
+    """Set the states of the generators of all GPUs; there are none."""
+
+
+def set_stream(stream: Any) -> None:
+    """Make a stream the current one; ``None`` changes nothing.
+
+    Args:
+        stream: a stream, or None.
+    """
+    if stream is not None:
+        refuse()
+
+
 class device:
     """A context in which a GPU is the current one; without a GPU it does nothing.
 
@@ -168,3 +219,36 @@ class stream:
 
     def __exit__(self, *exception: object) -> None:
         return None
+
+
+StreamContext = stream
+
+
+class device_of(device):
+    """A context in which the GPU of a tensor is the current one; none has any.
+
+    Args:
+        obj: a tensor.
+    """
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__(-1)
+
+
+def _tensor_class(name: str) -> type:
+    def new(cls: type, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"type torch.cuda.{name} not available. Torch not compiled with CUDA enabled."
+        )
+
+    doc = f"Tensors of one dtype on a GPU; there are none. Source: ``torch.cuda.{name}``."
+    return type(name, (), {"__new__": new, "__module__": "torch.cuda", "__doc__": doc})
+
+
+for _names in (_memory, _streams):
+    globals().update({name: getattr(_names, name) for name in _names.__all__})
+    __all__ += _names.__all__
+globals().update({name: _tensor_class(name) for name in _LEGACY})
+__all__ += [
+    *_LEGACY, "can_device_access_peer", "cudart", "get_sync_debug_mode", "set_sync_debug_mode",
+]  # fmt: skip

@@ -149,5 +149,5 @@ def put(value: Tensor, out: Tensor | None, name: str, kind: str = "complex") -> 
         raise RuntimeError(
             f"{name} expects a {wanted} output tensor, but got {out.dtype.scalar_name}"
         )
-    put_out(out, value)
+    put_out(out, value.contiguous())  # a resized output is laid out row by row
     return out

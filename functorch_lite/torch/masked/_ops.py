@@ -11,7 +11,7 @@ import numpy as np
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.public import FUNCTIONS
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._ops import everything as _everything  # noqa: F401  (in FUNCTIONS)
 from functorch_lite.torch._ops.shape import dimension
 
@@ -84,8 +84,7 @@ def _summed(input: Tensor, dtype: DType | None) -> DType:
 def _count(input: Tensor, dims: Sequence[int], keepdim: bool, mask: Tensor | None) -> Any:
     """How many elements are left in."""
     if mask is None:
-        kept = np.ones((), np.bool_)
-        mask = make(np.broadcast_to(kept, input._np.shape).copy())
+        mask = FUNCTIONS["ones_like"](input, dtype=dtypes.bool)
     return _total(_mask_of(input, mask), dims, keepdim, dtypes.int64)
 
 
@@ -122,11 +121,10 @@ def prod(
 ) -> Tensor:  # fmt: skip
     """The product, 1 of nothing. Source: ``torch.masked.prod``."""
     found = _filled(input, mask, 1)
-    dtype = _summed(input, dtype)
     dims = _dims(input, dim)
     for d in sorted(dims, reverse=True):
         found = found.prod(d, keepdim, dtype=dtype)
-    return found if dims else found.to(dtype)
+    return found if dims else found.to(_summed(input, dtype))
 
 
 def _extreme(name: str, worst: Callable[[DType], Any], what: str) -> Callable[..., Tensor]:

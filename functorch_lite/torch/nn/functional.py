@@ -61,6 +61,8 @@ from functorch_lite.torch.nn._functional.fractional import (
     fractional_max_pool3d,
 )
 from functorch_lite.torch.nn._functional.grids import affine_grid, grid_sample
+from functorch_lite.torch.nn._functional.grouped import grouped_mm
+from functorch_lite.torch.nn._functional.in_place import native_channel_shuffle
 from functorch_lite.torch.nn._functional.lengths import local_response_norm, normalize, rms_norm
 from functorch_lite.torch.nn._functional.linear import (
     bilinear,
@@ -131,16 +133,17 @@ __all__ = [
     "cosine_similarity", "cross_entropy", "ctc_loss", "dropout", "dropout1d", "dropout2d",
     "dropout3d", "embedding", "embedding_bag", "feature_alpha_dropout", "fold",
     "fractional_max_pool2d", "fractional_max_pool3d", "gaussian_nll_loss", "grid_sample",
-    "group_norm", "gumbel_softmax", "hinge_embedding_loss", "huber_loss", "instance_norm",
-    "interpolate", "kl_div", "l1_loss", "layer_norm", "linear", "linear_cross_entropy",
-    "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d", "lp_pool3d",
-    "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d",
-    "max_unpool3d", "mse_loss", "multi_head_attention_forward", "multi_margin_loss",
-    "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "normalize", "one_hot",
-    "pad", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss",
-    "rms_norm", "scaled_dot_product_attention", "smooth_l1_loss", "soft_margin_loss", "softmax",
-    "softmin", "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold", "upsample",
-    "upsample_bilinear", "upsample_nearest",
+    "group_norm", "grouped_mm", "gumbel_softmax", "hinge_embedding_loss", "huber_loss",
+    "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "linear",
+    "linear_cross_entropy", "local_response_norm", "log_softmax", "lp_pool1d", "lp_pool2d",
+    "lp_pool3d", "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
+    "max_unpool2d", "max_unpool3d", "mse_loss", "multi_head_attention_forward", "multi_margin_loss",
+    "multilabel_margin_loss", "multilabel_soft_margin_loss", "native_channel_shuffle", "nll_loss",
+    "normalize", "one_hot", "pad", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle",
+    "poisson_nll_loss", "rms_norm", "scaled_dot_product_attention", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softmin", "triplet_margin_loss",
+    "triplet_margin_with_distance_loss", "unfold", "upsample", "upsample_bilinear",
+    "upsample_nearest",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from functorch_lite.torch._core.grad_mode import no_grad
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._meta.symbol import is_meta
 from functorch_lite.torch._ops.linalg_decompositions import qr
 from functorch_lite.torch._ops.random_fill import randperm
 
@@ -68,8 +69,10 @@ def trunc_normal_(
 def _keep_normal(t: Any, mean: float, std: float, a: float, b: float, generator: Any) -> None:
     """Draw normal numbers, and again for the places where they are out of bounds."""
     # The bounds as the dtype has them.
-    a, b = t.new_tensor(a).item(), t.new_tensor(b).item()
     t.normal_(mean, std, generator=generator)
+    if is_meta(t):
+        return
+    a, b = t.new_tensor(a).item(), t.new_tensor(b).item()
     outside = (t < a) | (t > b)
     while outside.any():
         again = t.detach().clone().normal_(mean, std, generator=generator)
@@ -82,6 +85,9 @@ def _keep_uniform(t: Any, mean: float, std: float, a: float, b: float, generator
 
     Where little of the density is within the bounds, few normal numbers would be.
     """
+    if is_meta(t):
+        t.uniform_(a, b)
+        return
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
     drawn, chance = t.detach().clone(), t.detach().clone()
     pending = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from functorch_lite.torch._core.public import FUNCTIONS, overrides
+from functorch_lite.torch._core.public import FUNCTIONS, disabled, overrides
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._object.parameter import Buffer, Parameter
 from functorch_lite.torch._object.subclass import DisableTorchFunctionSubclass, make_subclass
@@ -146,6 +146,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """
 
     __module__ = "torch.nn.parameter"
+    __torch_function__ = disabled
     cls_to_become = Tensor
 
     def __new__(

@@ -15,6 +15,7 @@ from functorch_lite.torch.optim import lr_scheduler, swa_utils
 from functorch_lite.torch.optim._adafactor import Adafactor
 from functorch_lite.torch.optim._ftrl import FTRL
 from functorch_lite.torch.optim._muon import Muon
+from functorch_lite.torch.optim._swapping import swap_in_optimizer_params_and_state
 from functorch_lite.torch.optim.adadelta import Adadelta
 from functorch_lite.torch.optim.adagrad import Adagrad
 from functorch_lite.torch.optim.adam import Adam
@@ -33,5 +34,5 @@ from functorch_lite.torch.optim.sparse_adam import SparseAdam
 __all__ = [
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "FTRL", "LBFGS", "Muon",
     "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "lr_scheduler",
-    "swa_utils",
+    "swa_utils", "swap_in_optimizer_params_and_state",
 ]  # fmt: skip

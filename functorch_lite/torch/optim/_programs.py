@@ -12,7 +12,8 @@ from functorch_lite import numpy as fnp
 from functorch_lite.core.aval import make_aval
 from functorch_lite.optim import Rule
 from functorch_lite.torch._core.inplace import check_inplace
-from functorch_lite.torch._core.tensor import version
+from functorch_lite.torch._core.tensor import make, version
+from functorch_lite.torch._meta.symbol import is_meta
 from functorch_lite.transforms.call import program_of
 from functorch_lite.transforms.stage import stage
 
@@ -83,12 +84,13 @@ class Batch:
         job: the first step's.
 
     Attributes:
-        overlaps: whether parameters share memory, so that they must move one after the other.
+        overlaps: whether parameters share memory, or only some have any, so that they must move
+            one after the other.
     """
 
     __slots__ = (
-        "_begin", "_direct", "_end", "_formula", "_grads", "_kept", "_orders", "_out", "_program",
-        "overlaps",
+        "_begin", "_direct", "_end", "_formula", "_grads", "_kept", "_meta", "_orders", "_out",
+        "_program", "overlaps",
     )  # fmt: skip
 
     def __init__(self, formula: Formula, job: Job) -> None:
@@ -98,9 +100,15 @@ class Batch:
         params = [p._np for p in job.params]
         slots = [[(name, t._np) for name, t in each.items()] for each in job.slots]
         self._kept = (params, slots)
+        self._grads = [(p.shape, p.dtype) for p in params]
+        # Without memory there is nothing to compute but what is shared.
+        on_meta = [is_meta(p) for p in job.params]
+        self._meta = any(on_meta)
+        if self._meta:
+            self.overlaps = not all(on_meta)
+            return
         self.overlaps = not _apart(params)
         self._orders = [_order(p) if formula.elementwise else tuple(range(p.ndim)) for p in params]
-        self._grads = [(p.shape, p.dtype) for p in params]
         self._program = _program(formula, params, slots)
         written = [*params, *[s for each in slots for _, s in each]]
         self._direct = (
@@ -131,7 +139,9 @@ class Batch:
                 )
         values = np.array(job.values, _FLOAT64)
         shared: Any = [np.empty((), _FLOAT64) for _ in self._formula.shared]
-        if self._direct:
+        if self._meta:
+            shared = self._shared(job) if shared else shared
+        elif self._direct:
             outs = (*self._out, *shared)
             program = self._program
             if program.run((values, *self._begin, *grads, *self._end), outs):
@@ -144,6 +154,13 @@ class Batch:
             for t in slots.values():
                 version(t).count += 1
         return [float(x) for x in shared]
+
+    def _shared(self, job: Job) -> list[float]:
+        """What is shared after the step, which depends on no array."""
+        some = make(np.zeros((), np.float32))
+        slots = {name: make(np.zeros((), np.float32)) for name in job.slots[0]}
+        small = Job(job.values, [some], [some.clone()], [slots])
+        return Batch(self._formula, small).run(small)
 
     def _run_copied(self, values: Any, grads: list[Any]) -> Sequence[Any]:
         """The same through arrays laid out as the program needs them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from functorch_lite.torch._core import dtypes
 from functorch_lite.torch._core.dtypes import dtype as DType
+from functorch_lite.torch._core.foreign import refuse_foreign
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor, make, strides_of
+from functorch_lite.torch._meta.symbol import is_meta
 
-__all__ = ["assert_close", "make_tensor"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 _TOLERANCES = {
     "float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5),
@@ -59,6 +62,48 @@ def assert_close(
     text = check.compare(actual, expected, ())
     if text is not None:
         raise AssertionError(text if msg is None else msg(text) if callable(msg) else msg)
+
+
+_LOOSER = {"float16": (1e-3, 1e-3), "float32": (1e-4, 1e-5), "float64": (1e-5, 1e-8)}
+
+
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
+    """Assert that tensors are nearly equal, whatever their dtypes; ``assert_close`` replaces it.
+
+    Args:
+        actual, expected: tensors, or what tensors are made of.
+        rtol, atol: tolerances, both or none.
+
+    Source: ``torch.testing.assert_allclose``.
+    """
+    warnings.warn(
+        "`torch.testing.assert_allclose()` is deprecated since 1.12 and will be removed in a "
+        "future release. Please use `torch.testing.assert_close()` instead. You can find detailed "
+        "upgrade instructions in https://github.com/pytorch/pytorch/issues/61844.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if not isinstance(actual, Tensor):
+        actual = FUNCTIONS["tensor"](actual)
+    if not isinstance(expected, Tensor):
+        expected = FUNCTIONS["tensor"](expected, dtype=actual.dtype)
+    if rtol is None and atol is None:
+        pairs = [
+            _LOOSER.get(t.dtype._name) or _TOLERANCES.get(t.dtype._name, (0.0, 0.0))
+            for t in (actual, expected)
+        ]
+        rtol, atol = max(p[0] for p in pairs), max(p[1] for p in pairs)
+    assert_close(
+        actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False,
+        msg=msg or None,
+    )  # fmt: skip
 
 
 class _Check:
@@ -142,6 +187,7 @@ class _Check:
         if isinstance(a, Tensor) and isinstance(b, Tensor) and related:
             self.both(path)
             return self.tensors(a, b)
+        refuse_foreign("assert_close", (a, b))
         raise TypeError(
             f"No comparison pair was able to handle inputs of type {type(a)} and {type(b)}."
         )
@@ -180,6 +226,12 @@ class _Check:
                 f"The values for attribute 'stride()' do not match: {strides_of(x)} != "
                 f"{strides_of(y)}."
             )
+        if is_meta(a) or is_meta(b):
+            if a.device != b.device:
+                return (
+                    f"The values for attribute 'device' do not match: {a.device} != {b.device}."
+                )
+            return None
         pairs = [_TOLERANCES.get(t.dtype._name, (0.0, 0.0)) for t in (a, b)]
         rtol, atol = self.given or (max(p[0] for p in pairs), max(p[1] for p in pairs))
         if not x.shape:

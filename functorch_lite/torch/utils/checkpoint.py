@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from functorch_lite.torch._core import gradients
+from functorch_lite.torch._core.autocast import Kept
 from functorch_lite.torch._core.grad_mode import enable_grad, is_grad_enabled
 from functorch_lite.torch._core.node import Saved
 from functorch_lite.torch._core.public import overrides
@@ -18,7 +19,11 @@ from functorch_lite.torch.autograd.function import Function
 from functorch_lite.torch.autograd.graph import saved_tensors_hooks
 from functorch_lite.torch.random import fork_rng
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
+__all__ = [
+    "CheckpointError", "DefaultDeviceType", "check_backward_validity", "checkpoint",
+    "checkpoint_sequential", "detach_variable", "get_device_states", "noop_context_fn",
+    "set_checkpoint_early_stop", "set_device_states",
+]  # fmt: skip
 
 
 class CheckpointError(RuntimeError):
@@ -35,7 +40,19 @@ def noop_context_fn() -> tuple[Any, Any]:
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 
-def _detached(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values with the tensors among them outside of the graph, as leaves that want what these want.
+
+    Raises:
+        RuntimeError: they are no tuple.
+
+    Source: ``torch.utils.checkpoint.detach_variable``.
+    """
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(
+            "Only tuple of tensors is supported. Got Unsupported input type: "
+            f"{type(inputs).__name__}"
+        )
     found = []
     for t in inputs:
         if isinstance(t, Tensor):
@@ -47,18 +64,83 @@ def _detached(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warn where no input wants a gradient.
+
+    Source: ``torch.utils.checkpoint.check_backward_validity``.
+    """
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in inputs):
+        warnings.warn(
+            "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2
+        )
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The accelerators that tensors are on, and their generators' states: none.
+
+    Source: ``torch.utils.checkpoint.get_device_states``.
+    """
+    return [], []
+
+
+def set_device_states(devices: Any, states: Any, *, device_type: str | None = None) -> None:
+    """Set the states of accelerators' generators; there are none to set.
+
+    Source: ``torch.utils.checkpoint.set_device_states``.
+    """
+
+
+class DefaultDeviceType:
+    """The kind of device whose generators are kept where no tensor says it.
+
+    Source: ``torch.utils.checkpoint.DefaultDeviceType``.
+    """
+
+    _type = "cpu"
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Choose it."""
+        DefaultDeviceType._type = device
+
+    @staticmethod
+    def get_device_type() -> str:
+        """The kind that was chosen."""
+        return DefaultDeviceType._type
+
+
+class _Wanted:
+    """What contexts say for all checkpoints; None leaves it to each."""
+
+    early_stop: bool | None = None
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """Within it, checkpoints do or do not end the second run as soon as all is there.
+
+    Args:
+        enable: whether they do; it counts when the function first runs.
+
+    Source: ``torch.utils.checkpoint.set_checkpoint_early_stop``.
+    """
+    before, _Wanted.early_stop = _Wanted.early_stop, enable
+    try:
+        yield
+    finally:
+        _Wanted.early_stop = before
+
+
 # -------------------------------------------------------------------------------- one node for all
 class CheckpointFunction(Function):
     """A function of which only the inputs are kept; backward runs it again, recorded."""
 
     @staticmethod
     def forward(ctx: Any, run_function: Any, preserve_rng_state: bool, *args: Any) -> Any:
-        if not any(isinstance(a, Tensor) and a.requires_grad for a in args):
-            warnings.warn(
-                "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=4
-            )
+        check_backward_validity(args)
         ctx.run_function = run_function
         ctx.rng = get_rng_state() if preserve_rng_state else None
+        ctx.autocast = Kept()
         places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         ctx.inputs = [None if i in places else a for i, a in enumerate(args)]
         ctx.places = places
@@ -77,11 +159,11 @@ class CheckpointFunction(Function):
         inputs = list(ctx.inputs)
         for i, t in zip(ctx.places, ctx.saved_tensors, strict=True):
             inputs[i] = t
-        given = _detached(tuple(inputs))
+        given = detach_variable(tuple(inputs))
         with fork_rng(enabled=ctx.rng is not None):
             if ctx.rng is not None:
                 set_rng_state(ctx.rng)
-            with enable_grad():
+            with enable_grad(), ctx.autocast:
                 outs = ctx.run_function(*given)
         if isinstance(outs, Tensor):
             outs = (outs,)
@@ -196,6 +278,7 @@ def _without_reentry(
         with forward_context:
             return function(*args, **kwargs)
     state = get_rng_state() if preserve else None
+    autocast = Kept()
     saved = [
         Saved(a, a._np, version(a), hooks=False)
         for a in (*args, *kwargs.values())
@@ -208,7 +291,7 @@ def _without_reentry(
         with fork_rng(enabled=preserve):
             if state is not None:
                 set_rng_state(state)
-            with again_context:
+            with autocast, again_context:
                 function(*args, **kwargs)
 
     frame = _Frame(again, early_stop, check)
@@ -268,6 +351,8 @@ def checkpoint(
             )
         return CheckpointFunction.apply(function, preserve, *args)
     check = determinism_check != "none"
+    if _Wanted.early_stop is not None:
+        early_stop = _Wanted.early_stop
     return _without_reentry(function, preserve, context_fn, check, early_stop, args, kwargs)
 
 

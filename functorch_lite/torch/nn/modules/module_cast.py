@@ -6,11 +6,15 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
+from functorch_lite.torch._core.device import device as Device
 from functorch_lite.torch._core.dtypes import bfloat16, double, float, half
 from functorch_lite.torch._core.dtypes import dtype as DType
 from functorch_lite.torch._core.grad_mode import no_grad
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._meta.refusals import no_copy
+from functorch_lite.torch._meta.symbol import is_meta
+from functorch_lite.torch._object.parameter import Parameter
 from functorch_lite.torch._ops import creation  # noqa: F401  (makes ``empty_like``)
 from functorch_lite.torch._ops.copying import check_device, target_of
 from functorch_lite.torch.nn.modules.module_tree import ModuleTree
@@ -18,19 +22,40 @@ from functorch_lite.torch.nn.modules.module_tree import ModuleTree
 __all__ = ["ModuleCast"]
 
 
+_TO_EMPTY = (
+    "Please use torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module from "
+    "meta to a different device."
+)
+
+
+def _replaced(param: Any, made: Tensor, fn: Callable[[Tensor], Tensor]) -> Parameter:
+    """A parameter on another device, with its gradient."""
+    found = Parameter(made.detach(), param.requires_grad)
+    if param.grad is not None:
+        with no_grad():
+            found.grad = fn(param.grad).requires_grad_(param.grad.requires_grad)
+    return found
+
+
 class ModuleCast(ModuleTree):
-    """The part of ``Module`` that converts all it holds; parameters stay the same objects."""
+    """The part of ``Module`` that converts all it holds.
+
+    Parameters stay the same objects, but for those that get memory, or lose it.
+    """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Replace the values of parameters, their gradients and buffers by a function of them."""
         if recurse:
             for module in self.children():
                 module._apply(fn)
-        for param in self._parameters.values():
+        for name, param in self._parameters.items():
             if param is None:
                 continue
             with no_grad():
                 made = fn(param)
+            if is_meta(made) is not is_meta(param):
+                self._parameters[name] = _replaced(param, made, fn)
+                continue
             param.data = made
             grad = param.grad
             if grad is not None:
@@ -74,6 +99,8 @@ class ModuleCast(ModuleTree):
                 )
 
         def convert(t: Tensor) -> Tensor:
+            if device is not None and is_meta(t) and Device(device).type != "meta":
+                raise NotImplementedError(f"{no_copy()} {_TO_EMPTY}")
             wanted = dtype if t.is_floating_point() or t.is_complex() else None
             layout = {"memory_format": memory_format} if memory_format and t.ndim in (4, 5) else {}
             return t.to(device, wanted, **layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -10,6 +11,7 @@ from typing import Any
 from functorch_lite.torch._core.grad_mode import no_grad
 from functorch_lite.torch._core.node import RemovableHandle
 from functorch_lite.torch._core.tensor import Tensor
+from functorch_lite.torch._meta.symbol import is_meta
 from functorch_lite.torch._object.parameter import Parameter
 from functorch_lite.torch.nn.modules.module_backward import WrappedHook
 from functorch_lite.torch.nn.modules.module_tree import ModuleTree, deprecated
@@ -203,6 +205,14 @@ class ModuleState(ModuleTree):
                     f"checkpoint, the shape in current model is {value.shape}."
                 )
                 return
+        if is_meta(value) and not assign and not is_meta(given):
+            warnings.warn(
+                f"for {key}: copying from a non-meta parameter in the checkpoint to a meta "
+                "parameter in the current model, which is a no-op. (Did you mean to pass "
+                "`assign=True` to assign items in the state dictionary to their corresponding key "
+                "in the module instead of copying them in place?)",
+                stacklevel=2,
+            )
         try:
             with no_grad():
                 if not assign:

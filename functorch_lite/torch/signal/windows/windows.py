@@ -13,7 +13,6 @@ from functorch_lite.torch._core.layout import strided
 from functorch_lite.torch._core.public import FUNCTIONS
 from functorch_lite.torch._core.scipy_late import special
 from functorch_lite.torch._core.tensor import Tensor
-from functorch_lite.torch._ops.copying import check_device
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine",
@@ -38,8 +37,7 @@ class _Options:
         self.dtype = dtypes.default.dtype if dtype is None else dtype
         if self.dtype not in (dtypes.float32, dtypes.float64):
             raise ValueError(f"{name} expects float32 or float64 dtypes, got: {self.dtype}")
-        if device is not None:
-            check_device(device)
+        self.device = device
         self.count = M
         self.requires_grad = requires_grad
 
@@ -49,6 +47,8 @@ class _Options:
 
     def finish(self, made: Tensor) -> Tensor:
         """The window itself."""
+        if self.device is not None:
+            made = made.to(self.device)
         return made.requires_grad_() if self.requires_grad else made
 
     def short(self) -> Tensor:

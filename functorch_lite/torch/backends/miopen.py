@@ -1,0 +1,3 @@
+"""AMD's library of layers: absent; the switch changes nothing. Source: ``torch.backends``."""
+
+immediate = False
