@@ -7,7 +7,7 @@ from oracle import ours, real
 
 from functorch_lite.torch._ops.shape import dimension
 from tests import torch_opinfo
-from tests.opinfo import cases, children, derivatives, errors, variants
+from tests.opinfo import children, derivatives, errors, tally, variants
 from tests.opinfo.check import check
 
 # How many entries pass in each mode, a little less than the lists have.
@@ -179,18 +179,18 @@ def test_wrong_derivatives_are_seen(monkeypatch):
 
 
 def test_counts_and_the_table():
-    tally = cases.Tally("f")
-    tally.add(None)
-    for _ in range(cases.SHOWN + 2):
-        tally.add(("no error", "text"))
-    found = tally.result()
-    assert found["cases"] == cases.SHOWN + 3 and found["right"] == 1
-    assert len(found["failures"]) == cases.SHOWN and not torch_opinfo.passes(found)
+    counts = tally.Tally("f")
+    counts.add(None)
+    for _ in range(tally.SHOWN + 2):
+        counts.add(("no error", "text"))
+    found = counts.result()
+    assert found["cases"] == tally.SHOWN + 3 and found["right"] == 1
+    assert len(found["failures"]) == tally.SHOWN and not torch_opinfo.passes(found)
     assert "no error: 12" in torch_opinfo.report_cases([found])
     assert torch_opinfo.passes({**found, "right": found["cases"]})
     assert not torch_opinfo.passes({**found, "right": 0, "cases": 0})
 
 
 def test_an_error_of_a_class_below_is_of_the_kind():
-    assert cases.same_kind(NotImplementedError(), RuntimeError())
-    assert not cases.same_kind(RuntimeError(), NotImplementedError())
+    assert tally.same_kind(NotImplementedError(), RuntimeError())
+    assert not tally.same_kind(RuntimeError(), NotImplementedError())

@@ -90,7 +90,8 @@ def _logit(x: Any, *, eps: float | None) -> Any:
 
 
 def _logit_rule(t: Any, x: Any, eps: float | None) -> Any:
-    both = ops.mul(x, ops.sub(const(1.0, x.dtype), x))
+    # Without its sign, -0 gives what 0 gives.
+    both = ops.abs(ops.mul(x, ops.sub(const(1.0, x.dtype), x)))
     grad = ops.div(t, both)
     low, high = (0.0, 1.0) if eps is None else (eps, 1.0 - eps)
     inside = ops.bitwise_and(ops.ge(x, const(low, x.dtype)), ops.le(x, const(high, x.dtype)))
