@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.opinfo.tally import Tally
 from tests.opinfo.check import called, cause_of, leaves_of, line, spread, title, words
 from tests.opinfo.compare import tensors_in
+from tests.opinfo.tally import Tally
 from tests.opinfo.translate import Missing, array_of, ours, real, to_ours
 
 __all__ = ["check_forward", "check_second"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.opinfo.tally import Tally, same_kind
 from tests.opinfo.check import called, line, title, words
+from tests.opinfo.tally import Tally, same_kind
 from tests.opinfo.translate import Missing, ours, real, to_ours, together
 
 __all__ = ["check_errors"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.opinfo.tally import Tally, same_kind
 from tests.opinfo.check import cause_of, comparison_of, difference, line, spread, title, words
 from tests.opinfo.compare import tensors_in
+from tests.opinfo.tally import Tally, same_kind
 from tests.opinfo.translate import Missing, array_of, ours, real, to_ours
 
 __all__ = ["check_out", "check_variants"]
