@@ -386,3 +386,12 @@ def test_threads_do_not_share_levels():
     for t in threads:
         t.join()
     assert results == [[0.0, 2.0, 4.0]] * 60
+
+
+def test_tangents_where_a_standard_deviation_is_zero():
+    def program(T):
+        x = T.tensor([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]])
+        v = T.tensor([[1.0, 0.0, 2.0], [0.5, -1.0, 0.0]])
+        return T.func.jvp(lambda a: a.std(1), (x,), (v,)), T.func.grad(lambda a: a.std(1).sum())(x)
+
+    agree(program)

@@ -77,9 +77,13 @@ def _var_gradient(
 
 def _root_gradient(g: Any, deviation: Any) -> Tensor:
     """The gradient of a variance from that of its root; none where the root is zero."""
-    found: Any = g / (deviation * 2)
+    twice: Any = deviation * 2
     zero = deviation._np == 0
-    return found.masked_fill(make(zero), 0) if zero.any() else found
+    if not zero.any():
+        return g / twice
+    # The divisor is filled, too: a tangent would be 0 / 0.
+    there = make(zero)
+    return (g / twice.masked_fill(there, 1)).masked_fill(there, 0)
 
 
 # ---------------------------------------------------------------------------------------- arguments
