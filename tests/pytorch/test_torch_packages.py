@@ -34,7 +34,7 @@ def shown(name, *commands):
     """The lines that a program printed, by each of several commands that run at the same time."""
     runner, program = HERE / "run_scripts.py", HERE / "packages" / f"{name}.py"
     # PyTorch's compiler takes seconds, and gives the numbers that it gives without.
-    env = os.environ | {"TORCHDYNAMO_DISABLE": "1"}
+    env = os.environ | {"TORCHDYNAMO_DISABLE": "1", "PYTHONPATH": str(program.parent)}
     started = [
         subprocess.Popen(
             [sys.executable, "-W", "ignore", *command, str(runner), str(program)],
