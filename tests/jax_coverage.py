@@ -1,8 +1,8 @@
 """Which of JAX's public names exist here: ``python -m tests.jax_coverage`` prints the counts.
 
 With ``--write`` the page ``docs/jax_coverage.md`` is written as well. It needs JAX beside this
-package; ``pip install -e ".[peers]"`` brings the version that is compared.  Why a name is missing
-is written in ``tests/jax_reasons.txt``, and a test fails where it is not.
+package; ``pip install -e ".[peers]"`` brings the version that is compared. Why a name is missing is
+written in ``tests/jax_reasons.txt``, and a test fails where it is not.
 """
 
 from __future__ import annotations

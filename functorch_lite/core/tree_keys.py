@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import optree
 
@@ -33,8 +33,42 @@ KeyPath = tuple[KeyEntry, ...]
 """The steps from the root to a leaf."""
 
 
-@dataclasses.dataclass(frozen=True)
-class SequenceKey:
+class _Key:
+    """What the key objects share: one field, fixed once set, by which they are compared."""
+
+    # Dataclasses would do the same, and cost a millisecond of the import.
+    __slots__ = ()
+    __match_args__: tuple[str] = ("",)
+
+    def __init__(self, entry: Hashable) -> None:
+        object.__setattr__(self, self.__match_args__[0], entry)
+
+    @property
+    def _entry(self) -> Any:
+        return getattr(self, self.__match_args__[0])
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return (self._entry,) == (other._entry,)
+
+    def __hash__(self) -> int:
+        return hash((self._entry,))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.__match_args__[0]}={self._entry!r})"
+
+    def __reduce__(self) -> Any:
+        return type(self), (self._entry,)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+class SequenceKey(_Key):
     """A place in a list, tuple or deque.
 
     Args:
@@ -44,14 +78,18 @@ class SequenceKey:
     '[2]'
     """
 
+    __slots__ = __match_args__ = ("idx",)
+
     idx: int
+
+    def __init__(self, idx: int) -> None:
+        super().__init__(idx)
 
     def __str__(self) -> str:
         return f"[{self.idx!r}]"
 
 
-@dataclasses.dataclass(frozen=True)
-class DictKey:
+class DictKey(_Key):
     """A key of a dict.
 
     Args:
@@ -61,14 +99,18 @@ class DictKey:
     "['bias']"
     """
 
+    __slots__ = __match_args__ = ("key",)
+
     key: Hashable
+
+    def __init__(self, key: Hashable) -> None:
+        super().__init__(key)
 
     def __str__(self) -> str:
         return f"[{self.key!r}]"
 
 
-@dataclasses.dataclass(frozen=True)
-class GetAttrKey:
+class GetAttrKey(_Key):
     """A field of a namedtuple or of a registered dataclass.
 
     Args:
@@ -78,14 +120,18 @@ class GetAttrKey:
     '.weight'
     """
 
+    __slots__ = __match_args__ = ("name",)
+
     name: str
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
 
     def __str__(self) -> str:
         return f".{self.name}"
 
 
-@dataclasses.dataclass(frozen=True)
-class FlattenedIndexKey:
+class FlattenedIndexKey(_Key):
     """A child of a class that was registered without keys, by its place among the children.
 
     Args:
@@ -95,13 +141,15 @@ class FlattenedIndexKey:
     '[<flat index 1>]'
     """
 
+    __slots__ = __match_args__ = ("key",)
+
     key: int
+
+    def __init__(self, key: int) -> None:
+        super().__init__(key)
 
     def __str__(self) -> str:
         return f"[<flat index {self.key!r}>]"
-
-
-_FIELD = {SequenceKey: "idx", DictKey: "key", GetAttrKey: "name", FlattenedIndexKey: "key"}
 
 
 def entry_of(key: Any) -> Any:
@@ -110,8 +158,7 @@ def entry_of(key: Any) -> Any:
     >>> entry_of(DictKey("bias")), entry_of(SequenceKey(0)), entry_of("mine")
     ('bias', 0, 'mine')
     """
-    field = _FIELD.get(type(key))
-    return key if field is None else getattr(key, field)
+    return key._entry if isinstance(key, _Key) else key
 
 
 def keystr(keys: Iterable[Any], *, simple: bool = False, separator: str = "") -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from functorch_lite.core.dtypes import canonical, is_inexact
+from functorch_lite.core.dtypes import canonical, is_inexact, promote_types
 
 __all__ = ["DotAlgorithm", "DotAlgorithmPreset", "Precision", "PrecisionLike", "sums_in"]
 
@@ -118,8 +118,7 @@ def sums_in(fun: str, precision: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
         wanted = precision.accumulation_type
         if wanted is None or not is_inexact(dtype):
             return dtype
-        wide = np.result_type(canonical(wanted), dtype)
-        return canonical(wide) if wide.itemsize > dtype.itemsize else dtype
+        return promote_types(wanted, dtype)
     pair = precision if isinstance(precision, tuple) and len(precision) == 2 else (precision,)
     if not all(isinstance(p, Precision) or p in _WORDS for p in pair):
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from functorch_lite import ops
 from functorch_lite.core.array import Array
-from functorch_lite.core.dtypes import bfloat16, canonical, float32, is_float, result_type
+from functorch_lite.core.dtypes import bfloat16, canonical, float32, is_float, promote_types
 from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.lax.ragged import DotDimensionNumbers
 from functorch_lite.lax.structure import dot_general
@@ -70,7 +70,7 @@ def scaled_dot(
         batch = tuple(range(x.ndim - 2))
         dimension_numbers = (((x.ndim - 1,), (x.ndim - 2,)), (batch, batch))
     (cx, cy), (bx, by) = dimension_numbers
-    wide = result_type(x, y, np.zeros((), float32))
+    wide = promote_types(promote_types(x.dtype, y.dtype), float32)
     x = _scaled("lhs", x, lhs_scale, tuple(cx), wide)
     y = _scaled("rhs", y, rhs_scale, tuple(cy), wide)
     out = dot_general(x, y, ((cx, cy), (bx, by)))

@@ -46,15 +46,20 @@ def _of_finite(x: np.ndarray) -> np.ndarray:
     """Exponentials of finite matrices [count, n, n]."""
     size = _norms(x)
     large = size > _SIZES[-1]
-    if not np.count_nonzero(large):
+    count = np.count_nonzero(large)
+    if count == 0:
         return _scaled(x, size)
-    squarings = np.zeros(len(x))
-    squarings[large] = _squarings(x[large], size[large])
-    out = _scaled(_times(x, -squarings), size)
-    many = np.flatnonzero(squarings)
-    if many.size:
-        out[many] = _squared(out[many], x[many], squarings[many])
+    if count == len(x):
+        return _of_large(x, size)
+    out = np.empty_like(x)
+    out[~large], out[large] = _scaled(x[~large], size[~large]), _of_large(x[large], size[large])
     return out
+
+
+def _of_large(x: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Exponentials of matrices too large for every order."""
+    squarings, halved, room = _halved(x, size)
+    return _squared(_approximated(_ORDERS[-1], halved, room), x, squarings)
 
 
 def _scaled(x: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -81,34 +86,41 @@ def _times(x: np.ndarray, powers: np.ndarray) -> np.ndarray:
 
 
 # ---------------------------------------------------------------------------------------- squarings
-def _squarings(x: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _halved(x: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How often matrices are to be halved before the approximation of the highest order.
 
     Roots of norms of powers say so; they may be much smaller than the norm.
+
+    Returns:
+        The numbers of halvings, the matrices halved so often, and the powers of these, in a room
+        for the approximation.
     """
     # Small enough for its tenth power, and by a power of two, which loses nothing.
     shift = np.ceil(np.log2(size)) - 2
     b = _times(x, -shift)
-    b2 = b @ b
-    b4 = b2 @ b2
-    b6 = b4 @ b2
-    d6, d8, d10 = (_norms(y) ** (1 / k) for y, k in ((b6, 6), (b4 @ b4, 8), (b4 @ b6, 10)))
+    room = _powers(b, 6, 2)
+    d6, d8, d10 = (_norms(room[k]) ** (1 / (2 * k)) for k in (3, 4, 5))
     root = np.minimum(np.maximum(d6, d8), np.maximum(d8, d10))
     found = np.maximum(np.ceil(np.log2(root / _SIZES[-1]) + shift), 0)
-    return found + _more(b, np.log2(size), shift, shift - found)
+    found += _more(b, np.log2(size) - shift, shift - found)
+    halved, scale = _times(x, -found), shift - found
+    if scale.max() > 8:  # b is so much smaller that numbers may have vanished from its powers
+        return found, halved, _powers(halved, 4, 4)
+    for k in (1, 2, 3):
+        room[k] = _times(room[k], 2 * k * scale)
+    return found, halved, room
 
 
-def _more(b: np.ndarray, size: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _more(b: np.ndarray, size: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """How many squarings the first term left out asks for beyond those for the powers' norms.
 
     Args:
         b: matrices [count, n, n].
-        size: binary logarithms of the norms of ``2**shift * b``.
+        size: binary logarithms of their norms.
         scale: the approximation is that of ``2**scale * b``.
     """
     order = _ORDERS[-1]
     limit = 53 - math.log2(math.comb(2 * order, order)) - math.log2(math.factorial(2 * order + 1))
-    size = size - shift
     found = np.zeros(len(b))
     # The norm of a power is at most the power of the norm, which is known and mostly small enough.
     at = np.flatnonzero(2 * order * (size + scale) + limit > 0)
@@ -138,19 +150,29 @@ def _coefficients(order: int, char: str) -> np.ndarray:
     return rows.astype(char)
 
 
-def _approximated(order: int, x: np.ndarray) -> np.ndarray:
-    """The Padé approximation of an order."""
+def _powers(x: np.ndarray, count: int, more: int) -> np.ndarray:
+    """1, x², x⁴ ..., so many, and room for so many matrices more."""
+    room = np.empty((count + more, *x.shape), x.dtype)
+    room[0] = np.eye(x.shape[-1])
+    np.matmul(x, x, room[1])
+    for k in range(2, count):
+        np.matmul(room[k - 1], room[1], room[k])
+    return room
+
+
+def _approximated(order: int, x: np.ndarray, room: np.ndarray | None = None) -> np.ndarray:
+    """The Padé approximation of an order, written over the powers of x if they are known."""
     rows = _coefficients(order, x.dtype.char)
-    powers = np.empty((rows.shape[1], *x.shape), x.dtype)
-    powers[0] = np.eye(x.shape[-1])
-    np.matmul(x, x, powers[1])
-    for k in range(2, len(powers)):
-        np.matmul(powers[k - 1], powers[1], powers[k])
-    sums = (rows @ powers.reshape(len(powers), -1)).reshape(-1, *x.shape)
+    kinds, count = rows.shape
+    if room is None:
+        room = _powers(x, count, kinds)
+    # All in one room, since new memory of that size costs as much as a product.
+    powers, sums = room[:count], room[count : count + kinds]
+    np.matmul(rows, powers.reshape(count, -1), sums.reshape(kinds, -1))
     if order == 13:
-        sums[:2] += powers[3] @ sums[2:]
-    odd, even = x @ sums[0], sums[1]
-    return lapack.solve(even - odd, even + odd)
+        sums[:2] += np.matmul(powers[3], sums[2:], powers[:2])
+    odd, even = np.matmul(x, sums[0], powers[0]), sums[1]
+    return lapack.solve(np.subtract(even, odd, powers[1]), np.add(even, odd, even))
 
 
 def _squared(y: np.ndarray, x: np.ndarray, squarings: np.ndarray) -> np.ndarray:
@@ -164,7 +186,9 @@ def _squared(y: np.ndarray, x: np.ndarray, squarings: np.ndarray) -> np.ndarray:
         x, y = np.where(turned, x.swapaxes(1, 2), x), np.where(turned, y.swapaxes(1, 2), y)
     for done in range(int(squarings.max()) + 1):
         at = np.flatnonzero(squarings >= done)
-        if done:
+        if done and len(at) == len(y):
+            y = y @ y
+        elif done:
             part = y[at]
             y[at] = part @ part
         at = at[triangular[at]] if some else at[:0]

@@ -18,7 +18,7 @@ from functorch_lite.ops.matrix import batch_of, check_matrices, on_matrices
 __all__ = ["column_order", "hessenberg", "schur"]
 
 
-def _without_derivative(name: str, eager: Any, aval: Any, instead: str) -> Op:
+def without_derivative(name: str, eager: Any, aval: Any, instead: str) -> Op:
     """An op whose rules, in both modes, say what has a derivative ``instead``."""
 
     def refuse(*_: Any) -> Any:
@@ -43,10 +43,10 @@ def _hessenberg_aval(x: Aval) -> tuple[Aval, Aval]:
     return make_aval(x.shape, x.dtype), make_aval((*lead, max(n - 1, 0)), x.dtype)
 
 
-schur: Op = _without_derivative(
+schur: Op = without_derivative(
     "schur", lapack_spectra.schur, _schur_aval, "eig, eigh, expm and sqrtm have one"
 )
-hessenberg: Op = _without_derivative(
+hessenberg: Op = without_derivative(
     "hessenberg", lapack_spectra.hessenberg, _hessenberg_aval, "eig, eigh and qr have one"
 )
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from functorch_lite.core.aval import Aval, make_aval
 from functorch_lite.core.op import Op, Whole, whole_vjp
-from functorch_lite.errors import DtypeError, GradientError, ShapeError
+from functorch_lite.errors import DtypeError, ShapeError
 from functorch_lite.ops import lapack, lapack_tridiagonal
-from functorch_lite.ops.arithmetic import add, mul, neg, sub
+from functorch_lite.ops.arithmetic import mul, neg, sub
 from functorch_lite.ops.families import const, define
-from functorch_lite.ops.matrix import batch_of, check_matrices, real_dtype
+from functorch_lite.ops.linalg_reduce import without_derivative
+from functorch_lite.ops.matrix import check_matrices, plus, real_dtype
 from functorch_lite.ops.reduce import reduce_sum
 from functorch_lite.ops.shape import broadcast_to, pad, reshape, transpose, with_batch
 
@@ -55,8 +56,7 @@ def _product(diagonals: Any, x: Any) -> Any:
     for diagonal, by in zip(diagonals, (1, 0, -1), strict=True):
         if diagonal is not None:
             moved = _shifted(x, by, rows) if by else x
-            term = mul(_columns(diagonal, x), moved)
-            total = term if total is None else add(total, term)
+            total = plus(total, mul(_columns(diagonal, x), moved))
     return total
 
 
@@ -118,13 +118,6 @@ def _reduced_aval(x: Aval, *, lower: bool) -> tuple[Aval, ...]:
     )  # fmt: skip
 
 
-def _refuse(*_: Any) -> Any:
-    raise GradientError("tridiagonal: has no derivative. Remedy: eigh has one.")
-
-
-# Like a callback it runs on the host, and refuses to be differentiated.
-tridiagonal: Op = Op(
-    "tridiagonal", ("x",), lapack.on_host(lapack_tridiagonal.reduced), _reduced_aval,
-    Whole(_refuse), Whole(_refuse), batch_of(lambda: tridiagonal), multi=True, family="host",
-    info={"kinds": "fc"},
-)  # fmt: skip
+tridiagonal: Op = without_derivative(
+    "tridiagonal", lapack_tridiagonal.reduced, _reduced_aval, "eigh has one"
+)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,18 @@ import numpy as np
 __all__ = ["beta_tail", "complete_bell", "gamma_tail"]
 
 _PANELS = 26
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _AT_ONCE = 4096
 """Elements that are computed together, so that the nodes of all of them fit into a cache."""
 
 
+@cache
 def _rule() -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights on [0, 3**(panels - 1)], the first panel being [0, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(16)
     ends = 3.0 ** np.arange(_PANELS)
     starts = np.concatenate([[0.0], ends[:-1]])
     half = (ends - starts)[:, None] / 2
-    return (starts[:, None] + half * (1 + _NODES)).ravel(), (half * _WEIGHTS).ravel()
-
-
-_AT, _OVER = _rule()
+    return (starts[:, None] + half * (1 + nodes)).ravel(), (half * weights).ravel()
 
 
 def complete_bell(
@@ -111,15 +109,16 @@ def _log_minus_digamma(a: np.ndarray) -> np.ndarray:
 def _gamma_column(a: np.ndarray, x: np.ndarray, order: int) -> np.ndarray:
     from scipy import special
 
+    at, over = _rule()
     lower = x <= a
     ratio = x / a
     relative = np.where(np.abs(ratio - 1) < 0.5, np.log1p((x - a) / a), np.log(ratio))
     # Below the mean in steps of log(t), where the density decays at a rate of a - t ...
     width = 0.5 / np.maximum(np.abs(a - x) + np.sqrt(a), 1.0)
-    v_low = relative - width * _AT
+    v_low = relative - width * at
     # ... and above it in steps of t.
     step = 0.5 * np.minimum(x, 1 / (np.abs(x - a + 1) / x + 1 / np.sqrt(x)))
-    v_high = np.log1p((x - a + step * _AT) / a)
+    v_high = np.log1p((x - a + step * at) / a)
     v = np.where(lower, v_low, v_high)
     exponent = a * (v - np.expm1(v)) - _stirling(a)
     density = np.exp(np.where(lower, exponent, exponent - v - np.log(a)))
@@ -128,7 +127,7 @@ def _gamma_column(a: np.ndarray, x: np.ndarray, order: int) -> np.ndarray:
     def slope(orders: tuple[int, ...]) -> Any:
         return first if orders == (1,) else -special.polygamma(orders[0] - 1, a)
 
-    total = (density * _bell((order,), slope) * _OVER).sum(axis=-1)
+    total = (density * _bell((order,), slope) * over).sum(axis=-1)
     return np.asarray(np.where(lower[:, 0], width[:, 0] * total, -step[:, 0] * total))
 
 
@@ -186,14 +185,15 @@ def _beta_column(
     """The tail below x of the density of shapes a and b, of which x is not beyond the mean."""
     from scipy import special
 
+    at, over = _rule()
     x = np.exp(log_x)
     rate = np.abs(a - (a + b) * x)
     width = 0.5 / np.maximum(rate + np.sqrt((a + b) * x * -np.expm1(log_x)), 1.0)
-    w = log_x - log_y - width * _AT
+    w = log_x - log_y - width * at
     log_t, log_rest = -np.logaddexp(0.0, -w), -np.logaddexp(0.0, w)
     density = np.exp(a * log_t + b * log_rest - special.betaln(a, b))
     slope = beta_slopes((log_t, log_rest), lambda i, k: _psi(k, (a, b, a + b)[i]))
-    return np.asarray(width[:, 0] * (density * _bell(orders, slope) * _OVER).sum(axis=-1))
+    return np.asarray(width[:, 0] * (density * _bell(orders, slope) * over).sum(axis=-1))
 
 
 def beta_tail(

@@ -60,11 +60,12 @@ class TypedStorage:
         given = args[0] if args else 0
         if wrap_storage is not None:
             self._untyped_storage: UntypedStorage = wrap_storage
-        elif isinstance(given, int):
-            self._untyped_storage = UntypedStorage(given * self.dtype.itemsize, device=device)
-        else:
-            values = np.asarray(list(given)).astype(self.dtype.np)
-            self._untyped_storage = of_bytes(values.view(np.uint8))
+            return
+        values = None if isinstance(given, int) else np.asarray(list(given)).astype(self.dtype.np)
+        size = (given if values is None else len(values)) * self.dtype.itemsize
+        self._untyped_storage = UntypedStorage(size, device=device)
+        if values is not None and self.device.type != "meta":
+            self._untyped_storage._bytes[:] = values.view(np.uint8)
 
     @property
     def device(self) -> Any:

@@ -18,12 +18,18 @@ A run that was killed at any moment goes on from its last checkpoint and ends wi
 bit for bit, as one that was not.
 """
 
-from functorch_lite.training import checkpoint, metrics
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from functorch_lite.training import metrics
 from functorch_lite.training.accumulation import accumulate_gradients
 from functorch_lite.training.early_stopping import EarlyStopping, early_stopping
 from functorch_lite.training.ema import EMA, ema
-from functorch_lite.training.manager import CheckpointManager
 from functorch_lite.training.train_state import TrainState, train_state
+
+if TYPE_CHECKING:
+    from functorch_lite.training import checkpoint
+    from functorch_lite.training.manager import CheckpointManager
 
 __all__ = [
     "EMA",
@@ -37,3 +43,17 @@ __all__ = [
     "metrics",
     "train_state",
 ]
+
+# What reads and writes files is loaded when it is first used: with pathlib, json, hashlib and
+# secrets it would be a tenth of the import of the whole library.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name == "checkpoint":
+            return import_module("functorch_lite.training.checkpoint")
+        if name == "CheckpointManager":
+            return import_module("functorch_lite.training.manager").CheckpointManager
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -7,9 +7,8 @@ parts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from functorch_lite.core.aval import Aval, short_list
 from functorch_lite.core.graph import Eqn, Graph, Var, evaluate, reference_program, same_types
@@ -96,8 +95,7 @@ def reach_graph(params: dict[str, Any], mask: Sequence[bool]) -> list[bool]:
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-@dataclasses.dataclass(frozen=True)
-class Places:
+class Places(NamedTuple):
     """Where values of a graph are found among its inputs and outputs.
 
     Attributes:
@@ -140,8 +138,7 @@ def _fwd(
     return outs[: len(graph.outputs)], saved, reverse.live
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(NamedTuple):
     """What the pullback of an applied graph gets: the pair of graphs, values of its residuals."""
 
     reverse: Reverse

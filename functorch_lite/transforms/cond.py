@@ -7,9 +7,8 @@ the results are selected.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from functorch_lite.core.array import is_zero_stack
 from functorch_lite.core.aval import Aval, StackAval, short_list
@@ -81,8 +80,7 @@ def _inline(args: Sequence[Any], params: dict[str, Any]) -> tuple[Any, ...]:
 
 
 # ----------------------------------------------------------------------------- slots for residuals
-@dataclasses.dataclass(frozen=True)
-class Slots:
+class Slots(NamedTuple):
     """Room for the residuals of all branches.
 
     Attributes:
@@ -164,8 +162,7 @@ def _staged(f: Callable[..., Sequence[Any]], avals: Sequence[Aval], name: str) -
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-@dataclasses.dataclass(frozen=True)
-class _Pair:
+class _Pair(NamedTuple):
     """Branches of the forward and of the backward pass.
 
     Attributes:

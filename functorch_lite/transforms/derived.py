@@ -6,9 +6,8 @@ rules from these. What is derived is kept in the graph's memo, so it is derived 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from functorch_lite.core.array import Array, wrap_stack
 from functorch_lite.core.aval import Aval, StackAval, with_axis
@@ -76,8 +75,7 @@ def _once(graph: Graph, key: Any, make: Callable[[], Any]) -> Any:
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-@dataclasses.dataclass(frozen=True)
-class Reverse:
+class Reverse(NamedTuple):
     """A graph's forward pass and pullback.
 
     Attributes:
@@ -96,7 +94,7 @@ class Reverse:
     live: tuple[bool, ...]
     reached: tuple[bool, ...]
     wanted: tuple[bool, ...]
-    memo: dict[Any, Any] = dataclasses.field(default_factory=dict)
+    memo: dict[Any, Any]
 
     @property
     def linear(self) -> bool:
@@ -173,7 +171,7 @@ def _reverse(graph: Graph, wants: tuple[bool, ...]) -> Reverse:
     residuals, pulled = _with_residuals(pulled, trace)
     wanted = tuple(type(r) is GradTracer for r in roots)
     reached = tuple(r is not None for r in results)
-    return Reverse(forward, residuals, pulled, tuple(live), reached, wanted)
+    return Reverse(forward, residuals, pulled, tuple(live), reached, wanted, {})
 
 
 # ------------------------------------------------------------------------------------ forward mode
@@ -283,8 +281,7 @@ def _batched(
 
 
 # ------------------------------------------------------------------------------ partial evaluation
-@dataclasses.dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """A graph cut in two by which inputs are unknown.
 
     Attributes:

@@ -7,9 +7,8 @@ Transposition exchanges the two maps and the two programs, so that the op is its
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from functorch_lite.core.aval import Aval
 from functorch_lite.core.graph import Graph, evaluate
@@ -81,8 +80,7 @@ def _minus(a: Any, b: Any) -> Any:
     return neg(b) if a is None else sub(a, b)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Saved:
+class _Saved(NamedTuple):
     """What a pullback gets; the op is linear in b."""
 
     consts: list[Any]

@@ -7,9 +7,8 @@ operand, a value that the loop returns for every step is not kept twice. Only th
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from functorch_lite.core.graph import Graph, Var
 from functorch_lite.core.rewrite import dead_code, dependents
@@ -18,8 +17,7 @@ from functorch_lite.transforms.call import call_graph
 __all__ = ["Keeping", "Kept", "plan_loop"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Keeping:
+class Keeping(NamedTuple):
     """A loop body that also returns, for every step, what a later loop needs.
 
     Attributes:
@@ -51,8 +49,7 @@ class Keeping:
         return Kept(tuple(values), self.invariant)
 
 
-@dataclasses.dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """Values for a later loop.
 
     Attributes:

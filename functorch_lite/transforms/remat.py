@@ -7,11 +7,10 @@ pass looks, so that the second computation is never merged with the first.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,8 +69,7 @@ def _aval(*avals: Aval, graph: Graph, prevent_cse: bool, policy: Policy | None) 
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-@dataclasses.dataclass(frozen=True)
-class _Again:
+class _Again(NamedTuple):
     """How to compute some values of a graph a second time.
 
     Attributes:
@@ -151,8 +149,7 @@ def _then(again: Graph, rest: Graph, barred: Sequence[bool], name: str) -> Graph
     return graph
 
 
-@dataclasses.dataclass(frozen=True)
-class _Saved:
+class _Saved(NamedTuple):
     """What the pullback gets."""
 
     reverse: Reverse

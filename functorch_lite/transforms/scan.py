@@ -7,9 +7,8 @@ which a loop of unknown length left (``length=None``).
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -164,8 +163,7 @@ def _together(rows: Sequence[Any], aval: Aval, length: int | None) -> Any:
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-@dataclasses.dataclass(frozen=True)
-class _Saved:
+class _Saved(NamedTuple):
     """What the pullback gets; ``slots`` are the carried values that have a cotangent."""
 
     reverse: Reverse

@@ -13,9 +13,8 @@ cotangent into NaN.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from functorch_lite.core.array import wrap_stack
 from functorch_lite.core.aval import Aval, StackAval, short_list
@@ -150,8 +149,7 @@ def _inline(args: Sequence[Any], params: Params) -> tuple[Any, ...]:
 
 
 # ------------------------------------------------------------------------------------ reverse mode
-@dataclasses.dataclass(frozen=True)
-class _Plan:
+class _Plan(NamedTuple):
     """A loop that keeps what its pullback needs, and counts."""
 
     keeping: Keeping
@@ -159,8 +157,7 @@ class _Plan:
     step: Graph
 
 
-@dataclasses.dataclass(frozen=True)
-class _Saved:
+class _Saved(NamedTuple):
     """What the pullback gets.
 
     Attributes:

@@ -138,6 +138,16 @@ def test_scaled_dot(lead, scales, rng, jax):
     near(got.astype("float32"), want.astype("float32"), 0.02)
 
 
+def test_scaled_dot_widens_by_itself_where_promotion_is_strict():
+    x = fnp.ones((2, 4), "bfloat16")
+    with fl.numpy_dtype_promotion("strict"):
+        out = lax.scaled_dot(x, x.T.astype("float16"), lhs_scale=fnp.full((2, 2), 0.5))
+        half = fnp.full((1, 4), 300.0, "float16")  # whose product is too large for its dtype
+        large = lax.scaled_dot(half, half.T, preferred_element_type="float32")
+    assert out.dtype == "bfloat16" and out.astype("float32").tolist() == [[2.0] * 2] * 2
+    assert large.tolist() == [[360000.0]]
+
+
 # ------------------------------------------------------------------------------------------ patches
 LAYOUTS = {
     1: [None, ("NHC", "HIO", "NHC")],

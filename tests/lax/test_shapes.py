@@ -196,6 +196,12 @@ def test_precisions_of_products(jax, rng):
     assert float(lax.dot(x, ones, precision=lax.DotAlgorithmPreset.F64_F64_F64)[0, 0]) == 64
     wide = lax.DotAlgorithm("float32", "float32", "float64")
     assert float(lax.dot(x, ones, wide)[0, 0]) == 64
+    # 64 + 64 * 0.5 in halves of either kind, of which neither holds the other
+    halves = fnp.asarray([[64.0, *[0.5] * 64]], "float16")
+    for operand, word in (("float16", "BF16_BF16_BF16"), ("bfloat16", "F16_F16_F16")):
+        left, right = halves.astype(operand), fnp.ones((65, 1), operand)
+        out = lax.dot(left, right, precision=word)
+        assert out.dtype == operand and float(out[0, 0]) == 96
     image, kernel = x[None], fnp.ones((1, 1, 128))
     out = lax.conv_general_dilated(image, kernel, (1,), "VALID", precision="F64_F64_F64")
     assert out.dtype == "float32" and float(out[0, 0, 0]) == 64

@@ -10,7 +10,7 @@ import scipy.linalg
 import functorch_lite as fl
 import functorch_lite.numpy as fnp
 from functorch_lite import ops
-from functorch_lite.ops.exponential import _squarings
+from functorch_lite.ops.exponential import _halved
 from functorch_lite.scipy import linalg as sla
 from functorch_lite.testing import check_grads
 
@@ -87,6 +87,14 @@ def test_nilpotent_matrices_need_no_squarings_however_large(dtype):
     assert error(sla.expm(x.astype(dtype)), want) < (1e-5 if dtype == "float32" else 1e-14)
 
 
+@pytest.mark.parametrize(("dtype", "big"), [("float32", 1e15), ("float64", 1e60)])
+def test_powers_much_smaller_than_the_matrix_are_not_lost(dtype, big):
+    x = np.array([[0.0, big], [1 / big, 0.0]], dtype)  # of which the square is one
+    want = [[np.cosh(1), np.sinh(1) * big], [np.sinh(1) / big, np.cosh(1)]]
+    for found in (sla.expm(x), sla.expm(np.stack([x, x / 3, x * 0]))[0]):
+        np.testing.assert_allclose(found, want, 1e-6 if dtype == "float32" else 1e-14)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_equals_scipys(dtype):
     x = numbers((20, 4, 4), dtype) / 3
@@ -103,7 +111,7 @@ def test_equals_scipys(dtype):
 def test_the_terms_left_out_are_small_where_powers_are_smaller_than_the_matrix(big):
     x = np.array([[big, big], [-big, -big]])  # of which the square is zero
     with np.errstate(divide="ignore"):
-        (squarings,) = _squarings(x[None], np.array([2 * big]))
+        (squarings,), *_ = _halved(x[None], np.array([2 * big]))
     coefficient = 1.0 / (math.comb(26, 13) * math.factorial(27))
 
     def left_out(halvings):

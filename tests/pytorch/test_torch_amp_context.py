@@ -308,7 +308,8 @@ SETTINGS = [
     lambda T: T.set_autocast_cpu_enabled(False), lambda T: T.set_autocast_xla_enabled(False),
     lambda T: T.set_autocast_cpu_dtype(T.bfloat16), lambda T: T.set_autocast_gpu_dtype(T.float16),
     lambda T: T.set_autocast_enabled(False), lambda T: T.set_autocast_enabled("cpu"),
-    lambda T: T.set_autocast_enabled("cpu", 1), lambda T: T.set_autocast_enabled("foo", True),
+    lambda T: T.set_autocast_enabled(enabled=False), lambda T: T.set_autocast_enabled("cpu", 1),
+    lambda T: T.set_autocast_enabled("foo", True),
     lambda T: T.set_autocast_enabled("meta", True), lambda T: T.set_autocast_dtype("cpu", "x"),
     lambda T: T.is_autocast_cache_enabled(), lambda T: T.set_autocast_cache_enabled(1),
     lambda T: (T.autocast_increment_nesting(), T.autocast_decrement_nesting()),
@@ -330,6 +331,17 @@ SETTINGS = [
 @pytest.mark.parametrize("number", range(len(SETTINGS)))
 def test_settings_and_messages(number):
     assert told(ours, SETTINGS[number]) == told(real, SETTINGS[number])
+
+
+def test_switches_take_one_or_two_arguments():
+    for T in (ours, real):
+        for args, kwargs in (
+            ((), {}), (("cpu", False, 1), {}), (("cpu", False), {"on": 1}), ((), {"on": False}),
+            ((False,), {"device_type": "cpu"}),
+        ):  # fmt: skip
+            with pytest.raises(TypeError, match="set_autocast_enabled"):
+                T.set_autocast_enabled(*args, **kwargs)
+        T.set_autocast_enabled(device_type="cpu", enabled=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

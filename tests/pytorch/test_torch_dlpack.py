@@ -126,6 +126,8 @@ def test_a_capsule_is_taken_once():
         lambda T: T.from_dlpack(3),
         lambda T: T.from_dlpack(np.ones(2), device="cuda"),
         lambda T: T.from_dlpack(np.ones(2), device="meta"),
+        lambda T: T.ones(2, device="meta").__dlpack__(),
+        lambda T: T.ones(2, device="meta").__dlpack_device__(),
         lambda T: T.from_dlpack(np.ones(2), device=3),
         lambda T: T.from_dlpack(T.to_dlpack(T.ones(2)), copy=True),
         lambda T: T.from_dlpack(np.array(["a"])),

@@ -43,6 +43,29 @@ def test_no_farther_than_pytorch(name, rng):
     assert mine <= theirs
 
 
+@pytest.mark.parametrize("name", ["logcumsumexp", "lstsq", "ctc"])
+def test_gradients_far_nearer_than_pytorch(name, rng):
+    def ctc(torch, x):
+        labels = torch.tensor([[1, 2, 3, 1, 2] * 6] * 2)
+        return torch.nn.functional.ctc_loss(
+            x, labels, torch.tensor([200, 200]), torch.tensor([30, 30])
+        )
+
+    turns = np.linalg.qr(rng.normal(size=(2, 6, 6)))[0]
+    f, a = {
+        # The sum is exact in single precision; of the results, which are near 900, digits are lost.
+        "logcumsumexp": (lambda torch, x: torch.logcumsumexp(x + 896, 1).sum(),
+                         np.round(rng.normal(size=(6, 6)) * 200) / 64),
+        "lstsq": (lambda torch, x: weighted(torch.linalg.lstsq(x, x.detach().t()).solution),
+                  turns[0] * np.geomspace(1, 0.01, 6) @ turns[1]),
+        "ctc": (ctc, rng.normal(size=(200, 2, 5)) * 5),
+    }[name]  # fmt: skip
+    if name == "ctc":
+        a = a - np.logaddexp.reduce(a, -1, keepdims=True)
+    mine, theirs = (error(torch, gradient(f), a.astype(np.float32)) for torch in (ours, real))
+    assert mine <= theirs / 10
+
+
 @pytest.mark.parametrize("eps", [None, 0.2])
 def test_logit_has_second_derivatives(eps):
     found = []

@@ -143,6 +143,40 @@ def test_lanes_of_lanes(name):
     check(program)
 
 
+# What a rule for gradients looks at differs from lane to lane: ties, zeros, equal elements.
+UNLIKE = {
+    "max": lambda T, a: a.max(),
+    "amax": lambda T, a: a.amax(0, keepdim=True),
+    "aminmax": lambda T, a: T.aminmax(a).min,
+    "norm": lambda T, a: a.norm(),
+    "norm of 1.5": lambda T, a: a.norm(1.5),
+    "norm of 3": lambda T, a: a.norm(3),
+    "std": lambda T, a: a.std(),
+    "normalize": lambda T, a: T.nn.functional.normalize(a, dim=0),
+    "dist": lambda T, a: T.dist(a, T.zeros_like(a)),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_gradients_where_lanes_differ(name):
+    def program(T):
+        x = T.tensor([[1.0, 2.0, 2.0], [3.0, 1.0, 0.0], [0.0, 0.0, 0.0], [-1.0, 4.0, 2.0]])
+        return T.vmap(T.func.grad(lambda v: UNLIKE[name](T, v).sum()))(x)
+
+    assert not isinstance(agree(program), tuple)
+
+
+@pytest.mark.parametrize("f", [lambda a, b: a * b, lambda a, b: a / b], ids=["mul", "div"])
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float32"])
+def test_gradients_of_16_bits_beside_a_number_of_each_lane(f, kind):
+    def program(T):
+        x = numbers(T, (3,), lanes=L).to(T.bfloat16)
+        factors = T.tensor([0.5, 2.0, -4.0], dtype=getattr(T, kind))[:L]
+        return T.vmap(T.func.grad(lambda v, b: f(v, b).float().sum()))(x, factors)
+
+    assert not isinstance(agree(program), tuple)
+
+
 # ------------------------------------------------------------------------------------------ memory
 @pytest.mark.parametrize("copy", [
     lambda T, v: v.clone(),

@@ -399,3 +399,40 @@ def test_triangular_systems_take_the_dtype_of_the_matrix(a, b):
     for mine, theirs in zip(program(ours), program(real), strict=True):
         assert str(mine.dtype) == str(theirs.dtype)
         np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)
+
+
+HALVES = {
+    "cholesky": lambda t, x, up: t.linalg.cholesky(x, upper=up),
+    "old cholesky": lambda t, x, up: t.cholesky(x, up),
+    "cholesky_ex": lambda t, x, up: tuple(t.linalg.cholesky_ex(x, upper=up)),
+    "cholesky_solve": lambda t, x, up: t.cholesky_solve(t.ones_like(x), x, up),
+    "cholesky_inverse": lambda t, x, up: t.cholesky_inverse(x, up),
+    "eigh": lambda t, x, up: t.linalg.eigh(x, "U" if up else "L").eigenvalues,
+    "eigvalsh": lambda t, x, up: t.linalg.eigvalsh(x, "U" if up else "L"),
+    "pinv": lambda t, x, up: t.linalg.pinv(x.mT if up else x, hermitian=True),
+    "matrix_rank": lambda t, x, up: t.linalg.matrix_rank(x.mT if up else x, hermitian=True),
+    "solve_triangular": lambda t, x, up: t.linalg.solve_triangular(x, t.ones_like(x), upper=up),
+    "ldl_factor": lambda t, x, up: t.linalg.ldl_factor(x.mT if up else x).LD.tril(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:torch.cholesky is deprecated")
+@pytest.mark.parametrize("fill", [np.nan, np.inf])
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("name", HALVES)
+def test_a_half_that_is_not_read_may_hold_anything(name, upper, fill):
+    x = X @ X.T + np.eye(3)
+    x[np.triu_indices(3, 1)] = fill
+    x = x.T.copy() if upper else x
+    compare(lambda t, x: HALVES[name](t, x, upper), x, grads=False, strides=False)
+    if name in ("cholesky", "eigvalsh"):
+        leaf = ours.tensor(x, requires_grad=True)
+        HALVES[name](ours, leaf, upper).sum().backward()
+        assert leaf.grad.isfinite().all()
+
+
+def test_a_pseudo_inverse_of_one_half_has_the_tolerance_of_that_half():
+    x = np.diag([1.0, 1e-3])
+    x[0, 1] = 1e3
+    mine, _ = compare(lambda t, x: t.linalg.pinv(x, atol=0.01, hermitian=True), x, grads=False)
+    assert not mine[1].any()

@@ -157,6 +157,13 @@ def test_views_and_writes():
     agree(program)
 
 
+def test_arrays_begin_where_their_tensors_do():
+    x = ours.empty(4, 6, device="meta")[1:, 2:]
+    shorts = x.view(ours.int16)
+    for t in (x, shorts, shorts[1:, 2:].view(ours.int8), x.view(ours.float64)):
+        assert t._np.offset == t.storage_offset() > 0
+
+
 def test_printing():
     def program(T):
         m = T.empty(2, 3, device="meta")

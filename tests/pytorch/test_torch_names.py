@@ -1,5 +1,6 @@
 """Names that programs ask for though they do little here: numbers, control flow, devices, tools."""
 
+import gc
 import itertools
 import subprocess
 import sys
@@ -326,6 +327,14 @@ def test_weak_dictionaries():
         with pytest.raises(AssertionError):
             weak.TensorWeakRef(3)
         assert weak.WeakIdRef(a) == weak.WeakIdRef(a)
+        # The values go with the dictionary, without the collector of cycles.
+        d[a], ref = (value := T.ones(2)), weakref.ref(value)
+        gc.disable()
+        try:
+            del d, value
+            assert ref() is None
+        finally:
+            gc.enable()
 
 
 def test_an_optimiser_for_a_while():
@@ -367,6 +376,21 @@ def test_assert_allclose(a, b):
         T.testing.assert_allclose(T.tensor(a), b)
 
     alike(program)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_assert_close_between_devices(check):
+    alike(lambda T: T.testing.assert_close(
+        T.empty(2, device="meta"), T.ones(2), check_device=check))  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_storages_of_values_on_a_device():
+    for T in (ours, real):
+        for given, size in (([1, 2], 2), (3, 3), ([], 0)):
+            storage = T.TypedStorage(given, dtype=T.int32, device="meta")
+            assert (storage.device.type, len(storage)) == ("meta", size)
+        assert T.TypedStorage([1.5, 2.5], dtype=T.float64, device="cpu").tolist() == [1.5, 2.5]
 
 
 def test_versions_in_files(tmp_path):

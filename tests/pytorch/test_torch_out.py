@@ -73,7 +73,13 @@ def test_outputs_of_other_dtypes(name, dtype):
         real.testing.assert_close(*map(real.tensor, (mine[3], theirs[3])))
 
 
-@pytest.mark.parametrize("shape", [(0,), (4, 3), (2, 5), (3, 4)])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_a_dtype_that_is_asked_for_is_that_of_the_output(name):
+    agree(lambda torch: getattr(torch, name)(
+        x(torch, 3), 0, dtype=torch.float64, out=torch.zeros(3)).tolist())  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(0,), (4, 3), (2, 5), (3, 4), (2, 3)])
 def test_a_resized_output_lies_as_the_result(shape):
     for call in (
         lambda torch, out: torch.add(x(torch, 4, 3).t(), 1, out=out),

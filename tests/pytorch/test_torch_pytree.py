@@ -57,6 +57,7 @@ def alike(program):
         lambda P, T: P.tree_structure(collections.deque([1], maxlen=3)),
         lambda P, T: P.tree_structure(T.return_types.max([1, 2])),
         lambda P, T: P.tree_map(lambda x: x, T.return_types.max([1, 2])),
+        lambda P, T: P.tree_leaves_with_path([T.return_types.max([1, 2])]),
         lambda P, T: P.tree_structure(Point(1, 2)),
         lambda P, T: P.tree_structure(T.Size([1, 2])),
         lambda P, T: P.treespec_tuple([P.treespec_leaf()]),

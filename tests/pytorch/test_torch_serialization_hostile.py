@@ -301,6 +301,7 @@ def test_arrays_and_values_that_lie():
         name("datetime.datetime") + b"]\x85R", name("builtins.range") + b"K\x01K\x01K\x00\x87R",
         name("torch._C.Generator") + string("cuda") + b"\x85R",
         name("torch._C.Generator") + b")RNb",
+        name("torch.torch_version.TorchVersion") + b"]\x85R",
     ):  # fmt: skip
         with pytest.raises(ERRORS):
             load(archive(P + call + b"."), False)

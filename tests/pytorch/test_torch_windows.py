@@ -27,6 +27,7 @@ def test_windows_of_torch(name):
                 )
     for dtype in ("float16", "bfloat16"):
         compare(lambda T, d=dtype: getattr(T, name)(7, dtype=getattr(T, d)), grads=False)
+    assert [getattr(ours, name)(n, device="meta").device.type for n in (1, 7)] == ["meta"] * 2
 
 
 def test_parameters_of_windows():

@@ -20,19 +20,12 @@ from functorch_lite.core.op import Op
 from functorch_lite.core.trace import Reenter, state
 from functorch_lite.torch._compile.breaks import GraphBreak
 from functorch_lite.torch._compile.numpy_rules import NUMPY_RULES
-from functorch_lite.torch._compile.symbol import (
-    Symbol,
-    fresh_symbol,
-    laid,
-    symbol_of,
-    value_of,
-)
+from functorch_lite.torch._compile.symbol import Symbol, apply_op, fresh_symbol, symbol_of
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.order import dense_order
 from functorch_lite.torch._core.public import overrides
 from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._object.generator import default_generator
-from functorch_lite.torch._ops.elementwise import Local
 from functorch_lite.transforms.stage import StageTrace, StageTracer
 
 __all__ = ["Draw", "Recording"]
@@ -274,13 +267,7 @@ class Recording:
 
     def applied(self, record: Op, operands: Sequence[Any], params: dict[str, Any]) -> Symbol:
         """The result of an op on symbols and arrays of one dtype."""
-        values = [value_of(x) for x in operands]
-        if isinstance(record, Local):
-            symbols = [fresh_symbol(self, v) for v in values]
-            found = value_of(record.eager(*symbols, **params))
-        else:
-            found = record(*values, **params)
-        return laid(fresh_symbol(self, found), operands)
+        return apply_op(self, record, operands, params)
 
     # -------------------------------------------------------------------------------- operands
     def _lifted(self, x: Any) -> Any:

@@ -17,18 +17,21 @@ import numpy as np
 from functorch_lite import lax
 from functorch_lite import numpy as fnp
 from functorch_lite.core.array import wrap
+from functorch_lite.core.op import Op
 from functorch_lite.torch._compile.casts import cast
 from functorch_lite.torch._compile.storage import Storage, read, write
 from functorch_lite.torch._compile.ufuncs import REDUCTIONS, WRITES, core_function
 from functorch_lite.torch._core.order import iteration_order
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._core.view import contiguous_strides
+from functorch_lite.torch._ops.elementwise import Local
 
 if TYPE_CHECKING:
     from functorch_lite.torch._compile.recording import Recording
 
 __all__ = [
-    "Symbol", "fresh_symbol", "is_basic", "kind_of", "laid", "row_strides", "symbol_of", "value_of",
+    "Symbol", "apply_op", "fresh_symbol", "is_basic", "kind_of", "laid", "row_strides", "symbol_of",
+    "value_of",
 ]  # fmt: skip
 
 _new = object.__new__
@@ -466,6 +469,19 @@ def laid(made: Symbol, operands: Sequence[Any]) -> Symbol:
     if order is None or order == list(range(made.ndim - 1, -1, -1)):
         return made
     return fresh_symbol(made.recording, made.value, order[::-1])
+
+
+def apply_op(
+    recording: Recording, record: Op, operands: Sequence[Any], params: dict[str, Any]
+) -> Symbol:
+    """The result of an op on symbols and arrays of one dtype."""
+    values = [value_of(x) for x in operands]
+    if isinstance(record, Local):
+        symbols = [fresh_symbol(recording, v) for v in values]
+        found = value_of(record.eager(*symbols, **params))
+    else:
+        found = record(*values, **params)
+    return laid(fresh_symbol(recording, found), operands)
 
 
 def is_basic(key: Any) -> bool:

@@ -6,14 +6,13 @@ is a list of names.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from functorch_lite.torch._core.tensor import Tensor
 from functorch_lite.torch._functorch.crossing import lift, lower
-from functorch_lite.torch._functorch.fallback import map_tensors, padded, tensors_in
+from functorch_lite.torch._functorch.fallback import map_tensors, padded, signature_of, tensors_in
 
 if TYPE_CHECKING:
     from functorch_lite.torch._functorch.lanes import Lanes
@@ -72,7 +71,7 @@ _TOLERANT = frozenset(("matrix_rank", "pinv"))
 _LINES = frozenset(("searchsorted",))
 """Functions of several lines of one operand each, which share the dimensions before the last."""
 
-_ALONG = frozenset(("norm", "matrix_norm", "vector_norm", "renorm"))
+_ALONG = frozenset(("norm", "matrix_norm", "vector_norm"))
 """Functions along the dimensions that ``dim`` names, which count from the end where it names none
 and there are as many as they need."""
 
@@ -113,14 +112,9 @@ def _fits(name: str, ranks: Sequence[int]) -> bool:
     return more is not None and tuple([r - ranks[0] for r in ranks]) == more[: len(ranks)]
 
 
-@cache
-def _signature(f: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(f)
-
-
 def _shifted(f: Any, args: Any, kwargs: Any) -> dict[str, Any] | None:
     """Arguments by name, with ``dim`` for the array of all lanes."""
-    names = dict(_signature(f).bind(*args, **kwargs).arguments)
+    names = dict(signature_of(f).bind(*args, **kwargs).arguments)
     (t,) = tensors_in(list(names.values()))
     rank, dim = t._np.ndim, names.get("dim")
     if dim is None:
@@ -156,14 +150,13 @@ def folded(lanes: Lanes, f: Any, args: Any, kwargs: Any) -> Any:
     rank = tensors[0]._np.ndim
     if rank not in (count + 1, count + 2) or any(t._np.ndim != rank for t in tensors):
         return NotImplemented
-    if rank == count + 1:
-        some, named = map_tensors(given, partial(lower, lanes))
-        with lanes.outside():
-            return map_tensors(f(*some, **named), partial(lift, lanes))
-    images = tensors[0]._np.shape[0]
     some, named = map_tensors(given, partial(lower, lanes))
     with lanes.outside():
-        some, named = map_tensors((some, named), lambda t: t.flatten(0, 1))
-        found = f(*some, **named)
-        found = map_tensors(found, lambda t: t.unflatten(0, (lanes.size, images)))
+        if rank == count + 1:
+            found = f(*some, **named)
+        else:
+            images = tensors[0]._np.shape[0]
+            some, named = map_tensors((some, named), lambda t: t.flatten(0, 1))
+            found = f(*some, **named)
+            found = map_tensors(found, lambda t: t.unflatten(0, (lanes.size, images)))
     return map_tensors(found, partial(lift, lanes))

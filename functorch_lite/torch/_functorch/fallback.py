@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from functorch_lite.torch._core.node import needs_grad
@@ -17,7 +18,7 @@ from functorch_lite.torch._object.generator import default_generator
 if TYPE_CHECKING:
     from functorch_lite.torch._functorch.lanes import Lanes
 
-__all__ = ["map_tensors", "one_by_one", "padded", "tensors_in", "writes"]
+__all__ = ["map_tensors", "one_by_one", "padded", "signature_of", "tensors_in", "writes"]
 
 
 def padded(t: Tensor, rank: int) -> Tensor:
@@ -93,6 +94,12 @@ def _stacked(results: Sequence[Any], name: str) -> Any:
 
 
 # ------------------------------------------------------------------------------------ arguments
+@cache
+def signature_of(f: Callable[..., Any]) -> inspect.Signature:
+    """The parameters of a function, looked up once."""
+    return inspect.signature(f)
+
+
 def writes(name: str) -> bool:
     """Whether a function writes into its first argument, by its name."""
     return name == "setitem" or (name.endswith("_") and not name.endswith("__"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from functorch_lite.core.array import wrap
 from functorch_lite.torch._compile.numpy_rules import NUMPY_RULES
 from functorch_lite.torch._compile.symbol import Symbol, fresh_symbol
+from functorch_lite.torch._functorch.fallback import signature_of
 from functorch_lite.torch._functorch.lane_symbol import (
     LaneSymbol,
     aligned,
@@ -116,14 +116,9 @@ _FLAT = frozenset((np.sort, np.argsort, np.partition, np.argpartition, np.argmax
 _PLACES = frozenset((np.argmax, np.argmin))
 
 
-@functools.cache
-def _signature(f: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(f)
-
-
 def _along(f: Callable[..., Any], whole: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """A function along ``axis`` on the array of all lanes, in the place of the first argument."""
-    given = _signature(f).bind(whole, *args, **kwargs)
+    given = signature_of(f).bind(whole, *args, **kwargs)
     given.apply_defaults()
     names = given.arguments
     rank, axis = whole.ndim - 1, names["axis"]

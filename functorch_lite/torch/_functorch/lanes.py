@@ -21,7 +21,13 @@ import numpy as np
 from functorch_lite.core.array import Array, wrap
 from functorch_lite.core.op import Op
 from functorch_lite.core.trace import Reenter, state
-from functorch_lite.torch._compile.symbol import Symbol, fresh_symbol, laid, symbol_of, value_of
+from functorch_lite.torch._compile.symbol import (
+    Symbol,
+    apply_op,
+    fresh_symbol,
+    symbol_of,
+    value_of,
+)
 from functorch_lite.torch._core import engine
 from functorch_lite.torch._core.grad_mode import mode, no_grad
 from functorch_lite.torch._core.node import (
@@ -55,7 +61,6 @@ from functorch_lite.torch._functorch.refusals import (
     REFUSALS,
     UNMAPPED_TARGET,
 )
-from functorch_lite.torch._ops.elementwise import Local
 
 __all__ = ["Lanes", "NoRule"]
 
@@ -187,12 +192,7 @@ class Lanes:
 
     def applied(self, record: Op, operands: Sequence[Any], params: dict[str, Any]) -> Symbol:
         """The result of an op on symbols and arrays of one dtype."""
-        if isinstance(record, Local):
-            symbols = [fresh_symbol(self, value_of(x)) for x in operands]  # type: ignore[arg-type]
-            found = value_of(record.eager(*symbols, **params))
-        else:
-            found = record(*[value_of(x) for x in operands], **params)
-        return laid(fresh_symbol(self, found), operands)  # type: ignore[arg-type]
+        return apply_op(self, record, operands, params)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------- what the package tells it
     def _truth(self, t: Tensor) -> bool:

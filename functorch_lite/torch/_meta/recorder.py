@@ -14,7 +14,7 @@ from typing import Any
 
 from functorch_lite.core.op import Op
 from functorch_lite.core.trace import state
-from functorch_lite.torch._compile.symbol import Symbol, fresh_symbol, laid, value_of
+from functorch_lite.torch._compile.symbol import Symbol, apply_op
 from functorch_lite.torch._core.device import ON_META, default, when_on_meta
 from functorch_lite.torch._core.device import device as Device
 from functorch_lite.torch._core.grad_mode import mode
@@ -43,7 +43,6 @@ from functorch_lite.torch._meta.symbol import (
 )
 from functorch_lite.torch._meta.text import text_of
 from functorch_lite.torch._ops.binary import is_operand
-from functorch_lite.torch._ops.elementwise import Local
 from functorch_lite.torch.autograd.function import FunctionNode
 
 __all__ = ["META", "Meta"]
@@ -235,12 +234,7 @@ class Meta:
 
     def applied(self, record: Op, operands: Sequence[Any], params: dict[str, Any]) -> Symbol:
         """The result of an op on symbols and arrays of one dtype."""
-        if isinstance(record, Local):
-            symbols = [fresh_symbol(self, value_of(x)) for x in operands]  # type: ignore[arg-type]
-            found = value_of(record.eager(*symbols, **params))
-        else:
-            found = record(*[value_of(x) for x in operands], **params)
-        return laid(fresh_symbol(self, found), operands)  # type: ignore[arg-type]
+        return apply_op(self, record, operands, params)  # type: ignore[arg-type]
 
     def room(self, zeros: Any) -> Symbol:
         """An array to write into."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,7 @@ from functorch_lite.torch._core.op import RecordOp, before, wants_grad
 from functorch_lite.torch._core.order import in_order
 from functorch_lite.torch._core.promotion import pair_dtype, result_type, with_scalar
 from functorch_lite.torch._core.public import method, override, overrides, public
-from functorch_lite.torch._core.tensor import Tensor, make, version
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make, version
 from functorch_lite.torch._ops.copying import cast
 from functorch_lite.torch._ops.elementwise import Local, Unary, argument, cannot_hold, halved
 
@@ -146,8 +145,8 @@ def in_single(back: Callable[..., Any]) -> Callable[..., Any]:
     """The rule of an operation with a number, computed in float32."""
 
     def rule(t: Any, number: Any) -> Any:
-        wide = back(ops.cast(t, dtype=_SINGLE), const(number, _SINGLE))
-        return ops.cast(wide, dtype=t.dtype)
+        single = wrap(number) if is_symbol(number) else const(number, _SINGLE)
+        return ops.cast(back(ops.cast(t, dtype=_SINGLE), single), dtype=t.dtype)
 
     return rule
 
@@ -339,19 +338,7 @@ def operators(
 
     setattr(Tensor, f"__{name}__", operator)
     if reflected is not None:
-        setattr(Tensor, f"__r{name}__", tolerant(_of_tensors(f"__r{name}__", reflected)))
-
-
-def _of_tensors(name: str, f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A method that, looked up in the class, refuses to be called with another first operand."""
-
-    @functools.wraps(f)
-    def method(self: Any, other: Any) -> Any:
-        if not isinstance(self, Tensor):
-            raise no_descriptor(name, self)
-        return f(self, other)
-
-    return method
+        setattr(Tensor, f"__r{name}__", tolerant(reflected, f"__r{name}__"))
 
 
 def no_descriptor(name: str, value: Any) -> TypeError:
@@ -362,14 +349,20 @@ def no_descriptor(name: str, value: Any) -> TypeError:
     )
 
 
-def tolerant(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A dunder that leaves operands that are none to the other side."""
+def tolerant(f: Callable[[Any, Any], Any], name: str = "") -> Callable[[Any, Any], Any]:
+    """A dunder that leaves operands that are none to the other side.
+
+    Args:
+        name: if given, looked up in the class it refuses to be called with no tensor.
+    """
 
     def operator(self: Any, other: Any) -> Any:
         if overrides.known and (overrides.recorder is not None or overrides.meta is not None):
             handled = override(operator, (self, other), {})
             if handled is not NotImplemented:
                 return handled
+        if name and not isinstance(self, Tensor):
+            raise no_descriptor(name, self)
         try:
             return f(self, other)
         except NoOperand:

@@ -32,7 +32,6 @@ def _search(boundaries: Any, values: Any, right: bool, narrow: bool) -> Tensor:
     data: Any
     if boundaries.ndim == 1:
         data = _places(boundaries, values, right)
-        data = np.asarray(data) if isinstance(data, np.generic) else data
     else:
         data = np.empty(values.shape, np.int64)
         for at in np.ndindex(values.shape[:-1]):

@@ -16,7 +16,7 @@ from functorch_lite.torch._core.keeping import KeepingNode, keep, keep_result
 from functorch_lite.torch._core.large import when_large
 from functorch_lite.torch._core.node import attach, needs_grad
 from functorch_lite.torch._core.public import FUNCTIONS, public
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.axes import add_all, axes_of, repeated, rows, wrong_arguments
 from functorch_lite.torch._ops.reduce import count_of, mean_data
 
@@ -79,7 +79,7 @@ def _root_gradient(g: Any, deviation: Any) -> Tensor:
     """The gradient of a variance from that of its root; none where the root is zero."""
     twice: Any = deviation * 2
     zero = deviation._np == 0
-    if not zero.any():
+    if not is_symbol(zero) and not zero.any():
         return g / twice
     # The divisor is filled, too: a tangent would be 0 / 0.
     there = make(zero)

@@ -17,7 +17,7 @@ from functorch_lite.torch._core.large import FLOATS, compiled
 from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.out_rules import expect_dtype
 from functorch_lite.torch._core.public import FUNCTIONS, public, put_out
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.axes import (
     add_all,
     axes_of,
@@ -88,7 +88,7 @@ def _shares(x: Any, extreme: Any, axes: tuple[int, ...], keepdim: bool, nan: boo
     if nan:
         here |= np.isnan(extreme) & np.isnan(x)
     count = add_all(here, axes, np.int64, None, True)
-    if (count == 1).all():
+    if not is_symbol(count) and (count == 1).all():
         return here.astype(x.dtype)
     with np.errstate(all="ignore"):
         return (here / count).astype(x.dtype)

@@ -29,7 +29,7 @@ from functorch_lite.torch._ops.linalg_checks import (
     finished,
     linalg,
 )
-from functorch_lite.torch._ops.linalg_systems import inv, is_vector
+from functorch_lite.torch._ops.linalg_systems import inv, is_vector, slope_alone
 
 __all__ = [
     "eig", "eigh", "eigvals", "eigvalsh", "householder_product", "lstsq", "matrix_exp",
@@ -143,7 +143,7 @@ def ormqr(
 # ---------------------------------------------------------------------------------- eigenvalues
 def _one_half(a: Any, lower: bool) -> Any:
     """The Hermitian matrix in one half of a, with the gradient of (a + aᴴ) / 2."""
-    return _filled(a, lower) + (hermitian_part(a) - hermitian_part(ops.stop_gradient(a)))
+    return _filled(a, lower) + hermitian_part(slope_alone(a))
 
 
 def _filled(a: Any, lower: bool) -> Any:
@@ -348,7 +348,8 @@ def pinv(
     if not hermitian:
         _check_svd(make(A._np), None)
     absolute, relative = _tolerances(A, atol, rtol if rcond is None else rcond, "linalg.pinv")
-    s = svdvals(make(A._np))._np
+    plain = make(A._np)
+    s = np.abs(eigvalsh(plain)._np) if hermitian else svdvals(plain)._np
     largest = s.max(-1, initial=0)
     with np.errstate(all="ignore"):
         limit = np.maximum(relative, np.where(largest > 0, absolute / largest, 0))

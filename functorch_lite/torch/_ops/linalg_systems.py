@@ -10,6 +10,7 @@ from functorch_lite import numpy as fnp
 from functorch_lite import ops
 from functorch_lite.numpy.linalg_parts import adjoint, hermitian_part, part
 from functorch_lite.ops import lapack
+from functorch_lite.ops.families import zeros_like
 from functorch_lite.torch import return_types
 from functorch_lite.torch._core.public import public
 from functorch_lite.torch._core.tensor import Tensor, make
@@ -31,7 +32,7 @@ from functorch_lite.torch._ops.linalg_checks import (
 
 __all__ = [
     "cholesky", "cholesky_ex", "det", "inv", "inv_ex", "is_vector", "logdet", "lu", "lu_factor",
-    "lu_factor_ex", "lu_solve", "slogdet", "solve", "solve_ex", "solve_triangular",
+    "lu_factor_ex", "lu_solve", "slogdet", "slope_alone", "solve", "solve_ex", "solve_triangular",
 ]  # fmt: skip
 
 
@@ -264,11 +265,17 @@ def logdet(input: Tensor) -> Tensor:
 
 
 # ----------------------------------------------------------------------------------------- Cholesky
+def slope_alone(a: Any) -> Any:
+    """Zeros with the gradient of a; none where it is not finite, as in a half that is not read."""
+    still = ops.stop_gradient(a)
+    return ops.select(ops.isfinite(still), a - still, zeros_like(still))
+
+
 def _cholesky(a: Any, upper: bool) -> Any:
     # The lower triangle decides about values; the gradient is symmetric.
     still = ops.stop_gradient(a)
     given = adjoint(still) if upper else still
-    factor = ops.cholesky(given + hermitian_part(a - still))
+    factor = ops.cholesky(given + hermitian_part(slope_alone(a)))
     return adjoint(factor) if upper else factor
 
 
@@ -325,7 +332,7 @@ def old_cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = Non
 def _product(factor: Any, upper: bool) -> Any:
     """L Lᴴ (or Uᴴ U) of a triangle; as in PyTorch the gradient has the other one, too."""
     still = ops.stop_gradient(factor)
-    low = (fnp.triu(still) if upper else fnp.tril(still)) + (factor - still)
+    low = (fnp.triu(still) if upper else fnp.tril(still)) + slope_alone(factor)
     return fnp.matmul(adjoint(low), low) if upper else fnp.matmul(low, adjoint(low))
 
 

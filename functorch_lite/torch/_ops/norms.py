@@ -20,7 +20,7 @@ from functorch_lite.torch._core.node import needs_grad
 from functorch_lite.torch._core.op import Composite, wants_grad
 from functorch_lite.torch._core.public import FUNCTIONS, method, public
 from functorch_lite.torch._core.scipy_late import distance
-from functorch_lite.torch._core.tensor import Tensor, make
+from functorch_lite.torch._core.tensor import Tensor, is_symbol, make
 from functorch_lite.torch._ops.axes import (
     add_all,
     axes_of,
@@ -83,29 +83,20 @@ def _gradient(g: Any, x: Any, y: Any, p: float, axes: tuple[int, ...], keepdim: 
     if p == 1:
         return g * x.sgn()
     if p == 2:
-        ratio = x / y
-        zero = y._np == 0
-        if zero.any():
-            ratio = ratio.masked_fill(make(zero), 0)
-        return g * ratio
+        return g * _zero_where(x / y, y._np == 0)
     if p in (_INF, -_INF):
         here = np.abs(x._np) == y._np
         weights = here / add_all(here, axes, np.float64, None, True)
         return g * x.sgn() * make(weights.astype(x._np.dtype))
-    zero = x._np == 0
     if p < 2:
-        size = x.abs()
-        part = size ** (p - 1)
-        if zero.any():
-            part = part.masked_fill(make(zero), 0)
-        scale = y ** (1 - p)
-        return g * x.sgn() * part * _zero_where(scale, y._np == 0)
+        part = _zero_where(x.abs() ** (p - 1), x._np == 0)
+        return g * x.sgn() * part * _zero_where(y ** (1 - p), y._np == 0)
     part = x * x.abs() ** (p - 2)
     return g * part * _zero_where(y ** (1 - p), y._np == 0)
 
 
 def _zero_where(t: Any, here: Any) -> Tensor:
-    return t.masked_fill(make(np.ascontiguousarray(here)), 0) if here.any() else t
+    return t.masked_fill(make(here), 0) if is_symbol(here) or here.any() else t
 
 
 def vector_norm(
@@ -332,14 +323,15 @@ def _pairs(a: Any, b: Any, p: float) -> Any:
 def _from_product(a: Any, b: Any, out: Any) -> Any:
     # What is left where squares cancel is more than the rounding of single precision.
     a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
-    left, right = add_all(a * a, -1)[..., :, None], add_all(b * b, -1)[..., None, :]
-    a, b = a * -2, np.swapaxes(b, -1, -2)
+    left, right = (add_all(x * x, -1)[..., None] for x in (a, b))
+    # The product adds the squares of both sides as well.
+    a = np.concatenate([a * -2, left, np.ones_like(left)], -1)
+    b = np.swapaxes(np.concatenate([b, np.ones_like(right), right], -1), -1, -2)
+    root = out.dtype if out.dtype.itemsize > 2 else _FLOAT32
     step = max(1, _BLOCK // b.shape[-1])
     for i in range(0, a.shape[-2], step):
         part = slice(i, i + step)
-        squares = np.matmul(a[..., part, :], b)
-        squares += left[..., part, :]
-        squares += right
+        squares = np.matmul(a[..., part, :], b).astype(root, copy=False)
         np.maximum(squares, 0, out=squares)
         out[..., part, :] = np.sqrt(squares, out=squares)
     return out

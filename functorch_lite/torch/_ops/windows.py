@@ -134,7 +134,7 @@ def kaiser_window(
     def values(t: Any) -> Any:
         x = 2.0 * np.arange(t._np.size) / (t._np.size - 1) - 1
         found = special.i0(beta * np.sqrt(np.maximum(0.0, 1 - x * x))) / special.i0(beta)
-        return FUNCTIONS["from_numpy"](found.astype(t._np.dtype))
+        return FUNCTIONS["as_tensor"](found, dtype=t.dtype, device=t.device)
 
     return _window(
         "kaiser_window", window_length, periodic, dtype, layout, device, requires_grad, values

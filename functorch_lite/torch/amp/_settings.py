@@ -76,13 +76,16 @@ def set_autocast_enabled(*args: Any, **kwargs: Any) -> None:
 
     Source: ``torch.set_autocast_enabled``.
     """
-    given = [*args, *[kwargs[n] for n in ("device_type", "enabled") if n in kwargs]]
-    if len(given) == 1:
-        given.insert(0, "cuda")
-        _check("set_autocast_enabled", "enabled", 1, given[1], bool)
-    device_type, enabled = given
-    _check("set_autocast_enabled", "enabled", 2, enabled, bool)
-    kind = _known("set_autocast_enabled", device_type)
+    names = ("enabled",) if len(args) + len(kwargs) == 1 else ("device_type", "enabled")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    if len(args) + len(kwargs) != len(names) or given.keys() != set(names):
+        raise TypeError(
+            "set_autocast_enabled() received an invalid combination of arguments; expected "
+            "(str device_type, bool enabled) or (bool enabled)"
+        )
+    enabled = given["enabled"]
+    _check("set_autocast_enabled", "enabled", len(names), enabled, bool)
+    kind = _known("set_autocast_enabled", given.get("device_type", "cuda"))
     others = tuple(k for k in casting.kinds if k != kind)
     casting.switch((*others, kind) if enabled else others)
 

@@ -14,6 +14,7 @@ from functorch_lite.torch._object.exceptions import AcceleratorError, OutOfMemor
 from functorch_lite.torch._object.legacy import LEGACY as _LEGACY
 from functorch_lite.torch.cuda import memory as _memory
 from functorch_lite.torch.cuda import streams as _streams
+from functorch_lite.torch.cuda.memory import _refusing, refuse
 
 __all__ = [
     "AcceleratorError",
@@ -99,20 +100,6 @@ def get_arch_list() -> list[str]:
 def get_gencode_flags() -> str:
     """The flags that kernels were built with."""
     return ""
-
-
-def refuse(*_: Any, **__: Any) -> NoReturn:
-    """What every use of a GPU meets."""
-    raise AssertionError("Torch not compiled with CUDA enabled")
-
-
-def _refusing(name: str, about: str) -> Any:
-    def f(*args: Any, **kwargs: Any) -> NoReturn:
-        refuse()
-
-    f.__name__ = f.__qualname__ = name
-    f.__doc__ = f"{about}; there is none: raises AssertionError. Source: ``torch.cuda.{name}``."
-    return f
 
 
 current_device = _refusing("current_device", "The number of the current GPU")

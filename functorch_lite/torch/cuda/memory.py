@@ -16,9 +16,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _refusing(name: str, about: str) -> Callable[..., Any]:
+def refuse(*_: Any, **__: Any) -> NoReturn:
+    """What every use of a GPU meets."""
+    raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def _refusing(name: str, about: str) -> Any:
     def f(*args: Any, **kwargs: Any) -> NoReturn:
-        raise AssertionError("Torch not compiled with CUDA enabled")
+        refuse()
 
     f.__name__ = f.__qualname__ = name
     f.__doc__ = f"{about}; there is none: raises AssertionError. Source: ``torch.cuda.{name}``."

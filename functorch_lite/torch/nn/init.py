@@ -68,10 +68,10 @@ def trunc_normal_(
 
 def _keep_normal(t: Any, mean: float, std: float, a: float, b: float, generator: Any) -> None:
     """Draw normal numbers, and again for the places where they are out of bounds."""
-    # The bounds as the dtype has them.
     t.normal_(mean, std, generator=generator)
     if is_meta(t):
         return
+    # The bounds as the dtype has them.
     a, b = t.new_tensor(a).item(), t.new_tensor(b).item()
     outside = (t < a) | (t > b)
     while outside.any():

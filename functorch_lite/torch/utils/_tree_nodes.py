@@ -184,8 +184,8 @@ _mapping(
     lambda items, context: defaultdict(context[0], zip(context[1], items, strict=True)),
     lambda x: [x.default_factory, list(x)],
 )
+_TUPLE = SUPPORTED_NODES[tuple]
 _NAMED = NodeDef(namedtuple, lambda x: (list(x), type(x)), lambda items, cls: cls(*items), _fields)
-_RESULTS = NodeDef(NamedResults, lambda x: (list(x), None), lambda items, _: items, _fields)
 
 
 def is_namedtuple_class(cls: Any) -> bool:
@@ -195,7 +195,7 @@ def is_namedtuple_class(cls: Any) -> bool:
 
 def is_namedtuple_instance(obj: Any) -> bool:
     """Whether an object is a named tuple."""
-    return is_namedtuple_class(type(obj)) and not isinstance(obj, NamedResults)
+    return is_namedtuple_class(type(obj))
 
 
 def is_namedtuple(obj: Any) -> bool:
@@ -222,5 +222,5 @@ def definition(kind: Any) -> NodeDef | None:
     """How instances of a class are taken apart; None for leaves."""
     found = SUPPORTED_NODES.get(kind)
     if found is None and is_structseq_class(kind):
-        return NodeDef(kind, _RESULTS.flatten_fn, lambda items, _: kind(items), _fields)
+        return _TUPLE._replace(type=kind, unflatten_fn=lambda items, _: kind(items))
     return _NAMED if found is None and is_namedtuple_class(kind) else found

@@ -89,7 +89,15 @@ def _dlpack(
 
 
 def _dlpack_device(self: Tensor) -> tuple[DLDeviceType, int]:
-    """The CPU, in DLPack's numbers. Source: ``torch.Tensor.__dlpack_device__``."""
+    """The CPU, in DLPack's numbers.
+
+    Raises:
+        ValueError: the tensor is on the device meta, which has no number.
+
+    Source: ``torch.Tensor.__dlpack_device__``.
+    """
+    if is_meta(self):
+        raise ValueError("Unknown device type meta for Dlpack")
     return _CPU
 
 

@@ -52,11 +52,16 @@ class WeakIdKeyDictionary(MutableMapping[Any, Any]):
     def __init__(self, dict: Any = None, ref_type: type[Any] = WeakIdRef) -> None:
         self.data: Any = {}
         self.ref_type = ref_type
+        mine = weakref.ref(self)  # references that led back here would keep the values alive
+
+        def gone(ref: Any) -> None:
+            found = mine()
+            if found is not None:
+                found.data.pop(ref, None)
+
+        self._gone = gone
         if dict is not None:
             self.update(dict)
-
-    def _gone(self, ref: Any) -> None:
-        self.data.pop(ref, None)
 
     def __getitem__(self, key: Any) -> Any:
         return self.data[self.ref_type(key)]

@@ -205,7 +205,8 @@ def batch_norm_update_stats(
         make(m.reshape(-1)) for m in state.run(lambda: (x.mean(axes), x.var(axes)))
     )
     count = x.size // x.shape[1]
-    for running, new in ((running_mean, mean), (running_var, variance * (count / (count - 1)))):
+    corrected = make(variance._np * (count / (count - 1) if count > 1 else np.nan))
+    for running, new in ((running_mean, mean), (running_var, corrected)):
         if running is not None:
             running.mul_(1 - momentum).add_(new, alpha=momentum)
     return mean, variance
